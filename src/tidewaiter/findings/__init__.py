@@ -1,0 +1,1 @@
+"""Sightings and surprises of one actor, gathered into episodes that someone should judge, and put into words."""

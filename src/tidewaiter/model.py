@@ -1,0 +1,170 @@
+"""The words of tidewaiter: frozen values that every stage understands.
+
+The same name is used in code, tables, JSON, the command line and the documentation.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+ActorKind = Literal[
+    "user",  # a person or other principal of a cluster
+    "service-account",  # system:serviceaccount:*
+    "node",  # system:node:*
+    "component",  # part of the control plane itself (system:kube-*, system:apiserver)
+    "anonymous",  # no credential, or one that was not accepted; keyed by address
+    "host-user",  # an operating system account
+    "container",  # a process in a container whose account says nothing
+    "address",  # only a network address is known
+    "unknown",  # the sensor does not record who it was
+]
+Plane = Literal["kubernetes", "engine", "host", "web", "cloud"]
+Verb = Literal[
+    "list",  # reads a collection (a watch that first returns every object is a list)
+    "get",  # reads one object
+    "watch",  # follows changes only
+    "discover",  # asks which APIs or versions there are
+    "review",  # asks what an identity may do
+    "logs",  # reads the output of a container
+    "exec",  # runs a program in a container
+    "connect",  # opens a connection whose request is not known
+    "probe",  # health and liveness
+    "create",
+    "update",
+    "delete",
+]
+Scope = Literal["one", "namespace", "everything"]
+Outcome = Literal["answered", "refused", "failed", "unknown"]
+Level = Literal["info", "low", "medium", "high", "critical"]
+Decision = Literal["expected", "benign", "suspicious", "malicious"]
+ProfileState = Literal["learning", "warm", "stale"]
+
+LEVELS: tuple[Level, ...] = ("info", "low", "medium", "high", "critical")
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the original record is."""
+
+    source: str  # name of the source that read it, such as "kube-audit"
+    path: str  # file as given on the command line; "-" is standard input; "a.zip!member" in an archive
+    line: int  # 1-based; the first line of the record
+    offset: int  # bytes from the start of the (decompressed) file
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who acted; a value that can be a key."""
+
+    kind: ActorKind
+    name: str
+    realm: str  # where the name is valid: "kubernetes", a host name, "engine", "web"
+    via: str | None = None  # whose credential carried the request (impersonation, a console's account)
+
+
+class Meaning(msgspec.Struct, frozen=True, kw_only=True):
+    """What one command, request or target does, whoever did it: the answer of the readers in `meaning/`."""
+
+    verb: Verb
+    kind: str  # canonical plural: pods, nodes, containers, images, ...
+    scope: Scope | None = None
+    namespace: str | None = None
+    name: str | None = None
+    tool: str | None = None  # canonical tool family, such as "docker", "kubectl", "curl"
+    traits: tuple[str, ...] = ()  # sorted ids from packs/vocabulary/traits.yml
+
+
+class Activity(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing done, in normal form."""
+
+    id: str  # stable: made from the record itself, so reading it twice changes nothing
+    at: datetime  # UTC; when the request arrived or the program started
+    actor: Actor
+    plane: Plane
+    verb: Verb
+    kind: str
+    resource_class: str  # class of the kind, see packs/vocabulary/classes.yml
+    scope: Scope | None = None
+    namespace: str | None = None
+    name: str | None = None
+    outcome: Outcome = "unknown"
+    disclosed: int | None = None  # bytes of the answer, when the record says so
+    address: str | None = None  # the network peer as the recording server saw it, not as a header claims
+    tool: str | None = None  # name and major.minor, such as "kubectl/1.32"; a claim of the client
+    container: str | None = None  # container id or pod name, when the actor ran in one
+    text: str = ""  # the command line or request target, as a person would quote it
+    traits: tuple[str, ...] = ()
+    origin: Origin
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """This activity looks around, says this recogniser."""
+
+    recogniser: str  # "id@version"
+    at: datetime
+    activity: str  # Activity.id
+    text: str
+    evidence: dict[str, Any]  # which clause held on which value
+    origin: Origin
+
+
+class Surprise(msgspec.Struct, frozen=True, kw_only=True):
+    """One measured departure from what is ordinary for the actor, its peers or the estate."""
+
+    measure: str  # "new-kind", "breadth", ...
+    observed: str
+    usual: str
+    peers: str  # "k of n" actors of the same sort for whom this is ordinary
+    history_days: int  # distinct days of this actor before the episode
+    bits: float  # log2 of how many times rarer than ordinary
+
+
+class LookedAt(msgspec.Struct, frozen=True, kw_only=True):
+    """What an episode read, in numbers."""
+
+    kinds: tuple[str, ...]
+    namespaces: tuple[str, ...]  # "*" stands for reads over all namespaces
+    scope: Scope
+    requests: int
+    answered: int
+    refused: int
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """The words of a finding; drawn from its evidence only, so equal facts give equal words."""
+
+    what: str
+    why: str
+    innocent: tuple[str, ...]
+    next: tuple[str, ...]
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What was decided about a finding, by whom and why."""
+
+    decision: Decision
+    by: str  # "tidewaiter" or a person
+    why: str
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """An episode of looking around that someone should judge."""
+
+    schema: str = "tidewaiter.finding/1"
+    id: str  # from actor and first sighting: the same log gives the same id
+    techniques: tuple[str, ...]
+    level: Level  # how bad if true
+    confidence: float  # 0 to 1, how sure
+    headline: str
+    actor: Actor
+    from_: datetime = msgspec.field(name="from")
+    until: datetime
+    addresses: tuple[str, ...]
+    tools: tuple[str, ...]
+    looked_at: LookedAt
+    surprises: tuple[Surprise, ...]
+    chain: tuple[str, ...] = ()
+    sightings: tuple[Sighting, ...]
+    explanation: Explanation
+    verdict: Verdict

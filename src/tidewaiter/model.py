@@ -168,3 +168,68 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     sightings: tuple[Sighting, ...]
     explanation: Explanation
     verdict: Verdict
+
+
+class Departure(msgspec.Struct, frozen=True, kw_only=True):
+    """One value that was not yet known to an actor on a day, with the counts that say how rare that is."""
+
+    dimension: str  # kind, namespace, scope, tool, network, hour, refused, tripwire
+    value: str
+    prior: int  # earlier days on which this actor did it (0 or 1)
+    history: int  # earlier days on which this actor did anything
+    innovations: int  # earlier days, after its first, on which it did something new of this dimension
+    peers_known: int  # actors of the same kind to whom it is known
+    peers: int
+    estate_known: int  # actors of any kind to whom it is known
+    estate: int
+
+
+class Breadth(msgspec.Struct, frozen=True, kw_only=True):
+    """How many distinct kinds were read within a sliding window."""
+
+    window: str  # 10s, 10min, 1h, 24h
+    observed: int
+    usual: int | None  # the most on any earlier day of this actor; None without earlier days
+    peers: float | None  # what three quarters of its peers stay below on a day; None without peers
+
+
+class Tripwire(msgspec.Struct, frozen=True, kw_only=True):
+    """A recogniser that stands alone, as it fired within an episode."""
+
+    recogniser: str  # "name@version"
+    weight: float  # bits
+    times: int
+    prior: int  # earlier days on which the same actor set it off and was answered
+
+
+class Episode(msgspec.Struct, frozen=True, kw_only=True):
+    """What one actor did that was notable, in one stretch of time, with everything needed to judge it."""
+
+    actor: Actor
+    plane: Plane
+    opens: datetime
+    closes: datetime
+    kinds: tuple[str, ...]
+    namespaces: tuple[str, ...]
+    tools: tuple[str, ...]
+    addresses: tuple[str, ...]
+    scope: Scope
+    requests: int
+    answered: int
+    refused: int
+    reviews: int
+    from_public: bool
+    history: int  # earlier days on which this actor did anything on this plane
+    idle_days: int | None  # days since it was last active before; None when it never was
+    estate_days: int  # earlier days on which anybody did anything on this plane
+    arrival_days: int  # of these, days on which somebody new came
+    departures: tuple[Departure, ...]
+    breadth: tuple[Breadth, ...]
+    tripwires: tuple[Tripwire, ...]
+    evidence: tuple[str, ...]  # "name@version" of the ordinary recognisers
+    usual: dict[str, tuple[str, ...]]  # dimension -> values known to this actor before, a few
+    # What follows is weighed from the above by the baseline.
+    state: ProfileState = "learning"
+    estate_learning: bool = True  # nobody's past is long enough to compare with
+    surprises: tuple[Surprise, ...] = ()  # the heaviest first
+    tripwire_bits: float = 0.0

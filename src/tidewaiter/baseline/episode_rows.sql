@@ -1,0 +1,10 @@
+SELECT
+    episode.actor, episode.plane, episode.island, episode.actor_kind, episode.actor_name, episode.realm, episode.via,
+    episode.opens, episode.closes, episode.requests, episode.answered, episode.refused, episode.reviews,
+    episode.reach, episode.from_public, episode.kinds, episode.namespaces, episode.tools, episode.addresses,
+    active.history, date_diff('day', active.before, active.day) AS idle_days,
+    arrivals.estate_days, arrivals.new_actor_days
+FROM episode
+JOIN active ON active.actor = episode.actor AND active.plane = episode.plane AND active.day = episode.day
+JOIN arrivals ON arrivals.plane = episode.plane AND arrivals.day = episode.day
+ORDER BY episode.opens, episode.actor, episode.plane

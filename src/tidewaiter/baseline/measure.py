@@ -1,0 +1,124 @@
+"""Runs the baseline over the store and gives episodes: who did something notable, with all one needs to judge it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from tidewaiter.baseline.weigh import BREADTH_FLOOR, weighed
+from tidewaiter.model import Actor, Breadth, Departure, Episode, Scope, Tripwire
+from tidewaiter.store import Store
+
+_SCOPES: tuple[Scope, ...] = ("everything", "namespace", "one")
+_WINDOWS = ("10s", "10min", "1h", "24h")
+_USUAL = 8  # known values kept for each dimension, for the words
+_Key = tuple[str, str, int]  # actor key, plane, number of the stretch
+
+
+class Hit(NamedTuple):
+    """One activity that is part of what a correlation found."""
+
+    activity: str
+    rule: str  # "name@version"
+    weight: float
+
+
+def script(name: str) -> str:
+    """Give the SQL text `<name>.sql` of this package."""
+    return files("tidewaiter.baseline").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+def profile(store: Store) -> None:
+    """Make the tables that say what is ordinary for each actor."""
+    for name in ("profile", "surprise", "breadth"):
+        store.script(script(name))
+    store.script(script("wide"), {"floor": BREADTH_FLOOR})
+
+
+def episodes(store: Store, hits: Iterable[Hit], weights: dict[str, float]) -> Iterator[Episode]:
+    """Gather what is notable into episodes, ordered by their beginning.
+
+    `hits` are the activities that correlations matched, `weights` gives the bits of each tripwire by name@version.
+    """
+    store.script(script("hit"))
+    store.insert("hit", hits)
+    store.script(script("episodes"))
+    parts = _Parts(store, weights)
+    for row in store.rows(script("episode_rows")):
+        yield weighed(parts.episode(row))
+
+
+class _Parts:
+    """What the small queries know of every episode, by episode."""
+
+    def __init__(self, store: Store, weights: dict[str, float]) -> None:
+        self.departures: dict[_Key, dict[tuple[str, str], Departure]] = defaultdict(dict)
+        for key, *values in self._by_key(store, "departure_rows"):
+            item = Departure(**dict(zip(Departure.__struct_fields__, values, strict=True)))
+            # An episode may last over midnight: its first day is the one before anything of it was seen.
+            self.departures[key].setdefault((item.dimension, item.value), item)
+        self.breadth: dict[_Key, tuple[Breadth, ...]] = {}
+        for key, *numbers in self._by_key(store, "breadth_rows"):
+            observed, usual, peers = numbers[0:4], numbers[4:8], numbers[8:12]
+            self.breadth[key] = tuple(
+                Breadth(window=window, observed=observed[i], usual=usual[i], peers=peers[i])
+                for i, window in enumerate(_WINDOWS)
+            )
+        self.tripwires: dict[_Key, list[Tripwire]] = defaultdict(list)
+        self.evidence: dict[_Key, list[str]] = defaultdict(list)
+        for key, rule, tripwire, times, prior in self._by_key(store, "rule_rows"):
+            if tripwire:
+                self.tripwires[key].append(
+                    Tripwire(recogniser=rule, weight=weights.get(rule, 0.0), times=times, prior=prior)
+                )
+            else:
+                self.evidence[key].append(rule)
+        self.usual: dict[_Key, dict[str, tuple[str, ...]]] = defaultdict(dict)
+        for key, dimension, values in self._by_key(store, "usual_rows"):
+            self.usual[key][dimension] = tuple(sorted(values)[:_USUAL])
+
+    @staticmethod
+    def _by_key(store: Store, name: str) -> Iterator[tuple[Any, ...]]:
+        for actor, plane, island, *rest in store.rows(script(name)):
+            yield ((actor, plane, int(island)), *rest)
+
+    def episode(self, row: tuple[Any, ...]) -> Episode:
+        (actor, plane, island, kind, name, realm, via, opens, closes, requests, answered, refused, reviews) = row[:13]
+        (reach, public, kinds, namespaces, tools, addresses, history, idle, estate_days, arrival_days) = row[13:]
+        key = (actor, plane, int(island))
+        return Episode(
+            actor=Actor(kind=kind, name=name, realm=realm, via=via),
+            plane=plane,
+            opens=_utc(opens),
+            closes=_utc(closes),
+            kinds=_sorted(kinds),
+            namespaces=_sorted(namespaces),
+            tools=_sorted(tools),
+            addresses=_sorted(addresses),
+            scope=_SCOPES[reach],
+            requests=requests,
+            answered=answered,
+            refused=refused,
+            reviews=reviews,
+            from_public=bool(public),
+            history=history,
+            idle_days=idle,
+            estate_days=estate_days,
+            arrival_days=arrival_days,
+            departures=tuple(sorted(self.departures[key].values(), key=lambda item: (item.dimension, item.value))),
+            breadth=self.breadth.get(key, ()),
+            tripwires=tuple(sorted(self.tripwires[key], key=lambda item: (-item.weight, item.recogniser))),
+            evidence=tuple(sorted(self.evidence[key])),
+            usual=self.usual[key],
+        )
+
+
+def _utc(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC)
+
+
+def _sorted(values: list[str | None] | None) -> tuple[str, ...]:
+    return tuple(sorted(value for value in values or () if value is not None))

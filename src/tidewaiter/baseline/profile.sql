@@ -1,0 +1,70 @@
+-- What each actor did on each day, and on how many earlier days it did the same.
+-- A day is a UTC day. Only reads of inventory count (role evidence or tripwire).
+
+CREATE OR REPLACE TEMPORARY TABLE sighting AS
+SELECT
+    id, at, CAST(at AS DATE) AS day, actor, actor_kind, actor_name, realm, via, plane, verb,
+    kind, class, namespace, address, network, network_kind,
+    tool, split_part(tool, '/', 1) AS tool_name, outcome, recognised, tripwires, weight, role, learn,
+    CASE WHEN array_contains(traits, 'all-namespaces') OR scope = 'everything' THEN 'everything' ELSE scope END AS reach,
+    CAST(floor(extract(hour FROM at) / 4) AS INTEGER) * 4 AS hour
+FROM activity
+WHERE role IN ('evidence', 'tripwire');
+
+-- Refused and anonymous activity never teaches what is ordinary.
+CREATE OR REPLACE TEMPORARY TABLE habit AS
+SELECT
+    actor, actor_kind, plane, day, kind, namespace, tool_name, network, hour, reach,
+    max(CASE WHEN outcome IN ('answered', 'unknown') AND actor_kind <> 'anonymous' THEN 1 ELSE 0 END) AS teaches,
+    max(CASE WHEN outcome = 'refused' THEN 1 ELSE 0 END) AS refused
+FROM sighting
+GROUP BY actor, actor_kind, plane, day, kind, namespace, tool_name, network, hour, reach;
+
+CREATE OR REPLACE TEMPORARY TABLE fact AS
+SELECT actor, actor_kind, plane, day, 'kind' AS dimension, kind AS value, max(teaches) AS taught
+FROM habit GROUP BY actor, actor_kind, plane, day, kind
+UNION ALL
+SELECT actor, actor_kind, plane, day, 'namespace', namespace, max(teaches)
+FROM habit WHERE namespace IS NOT NULL GROUP BY actor, actor_kind, plane, day, namespace
+UNION ALL
+SELECT actor, actor_kind, plane, day, 'scope', reach, max(teaches)
+FROM habit WHERE reach IS NOT NULL GROUP BY actor, actor_kind, plane, day, reach
+UNION ALL
+SELECT actor, actor_kind, plane, day, 'tool', tool_name, max(teaches)
+FROM habit WHERE tool_name IS NOT NULL GROUP BY actor, actor_kind, plane, day, tool_name
+UNION ALL
+SELECT actor, actor_kind, plane, day, 'network', network, max(teaches)
+FROM habit WHERE network IS NOT NULL GROUP BY actor, actor_kind, plane, day, network
+UNION ALL
+SELECT actor, actor_kind, plane, day, 'hour', CAST(hour AS VARCHAR), max(teaches)
+FROM habit GROUP BY actor, actor_kind, plane, day, hour
+UNION ALL
+-- A tripwire that an actor sets off day after day, and is answered, is its trade: it keeps part of its weight.
+SELECT actor, actor_kind, plane, day, 'tripwire', tripwire, max(CASE WHEN outcome IN ('answered', 'unknown') AND actor_kind <> 'anonymous' THEN 1 ELSE 0 END)
+FROM (SELECT actor, actor_kind, plane, day, outcome, unnest(tripwires) AS tripwire FROM sighting) AS fired
+GROUP BY actor, actor_kind, plane, day, tripwire
+UNION ALL
+-- The same refusal day after day is a broken client: a refusal is known by itself, and teaches nothing else.
+SELECT actor, actor_kind, plane, day, 'refused', kind, 1
+FROM habit WHERE refused = 1 GROUP BY actor, actor_kind, plane, day, kind;
+
+CREATE OR REPLACE TEMPORARY TABLE active AS
+SELECT
+    actor, actor_kind, plane, day,
+    row_number() OVER (PARTITION BY actor, plane ORDER BY day) - 1 AS history,
+    lag(day) OVER (PARTITION BY actor, plane ORDER BY day) AS before
+FROM (SELECT DISTINCT actor, actor_kind, plane, day FROM habit) AS days;
+
+CREATE OR REPLACE TEMPORARY TABLE seen AS
+SELECT
+    fact.*,
+    coalesce(sum(taught) OVER (
+        PARTITION BY actor, plane, dimension, value ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ), 0) AS prior
+FROM fact;
+
+-- A value is known to its actor from the day after the second on which it was seen.
+CREATE OR REPLACE TEMPORARY TABLE known AS
+SELECT actor, actor_kind, plane, dimension, value, min(day) AS since
+FROM seen WHERE taught = 1 AND prior = 1
+GROUP BY actor, actor_kind, plane, dimension, value

@@ -1,0 +1,160 @@
+"""How unusual a departure is, in bits: log2 of how many times rarer it is than certain.
+
+One formula for everything, so that it can be read aloud: "on p of all days would this actor do that". The estimate for
+an actor leans on its peers while its own history is short, and the peers' on the estate (hierarchical back-off with
+Dirichlet pseudo-counts, Gelman et al., Bayesian Data Analysis, ch. 5). In an empty estate everything has p = 1/2: a
+detector that knows nothing yet is not surprised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import log2
+
+import msgspec
+
+from tidewaiter.model import Breadth, Departure, Episode, ProfileState, Surprise, Tripwire
+
+PSEUDO_DAYS = 2.0  # how many days of its own an actor needs to weigh as much as its peers
+BREADTH_FLOOR = 10  # kinds; `kubectl get all` and one `describe` stay below it
+LEARNING_DAYS = 3  # a value is known after two days, so on the third day novelty begins to mean something
+STALE_DAYS = 30
+# How much a departure of each dimension says. An hour or a namespace changes easily; a kind or a network does not.
+_SHARE = {"kind": 1.0, "scope": 1.0, "network": 1.0, "tool": 0.7, "namespace": 0.6, "hour": 0.4}
+_MEASURE = {name: f"new-{name}" for name in _SHARE}
+_PUBLIC_BITS = 2.0  # an address on the Internet instead of one of the estate
+_LISTED = 12  # values named in a surprise
+
+
+def state(history: int, idle_days: int | None) -> ProfileState:
+    """Say how far a profile can be relied on: `learning`, `warm`, or `stale` after a month of silence."""
+    if idle_days is not None and idle_days > STALE_DAYS:
+        return "stale"
+    return "warm" if history >= LEARNING_DAYS else "learning"
+
+
+def value_bits(departure: Departure) -> float:
+    """Weigh one value: how rarely this actor, backed by peers and estate, would do exactly this on a day."""
+    estate = (departure.estate_known + 0.5) / (departure.estate + 1)
+    peers = (departure.peers_known + PSEUDO_DAYS * estate) / (departure.peers + PSEUDO_DAYS)
+    own = (departure.prior + PSEUDO_DAYS * peers) / (departure.history + PSEUDO_DAYS)
+    return max(0.0, -log2(own))
+
+
+def innovation_bits(departure: Departure) -> float:
+    """Weigh that something new of this dimension was done at all: an actor that often does new things may."""
+    return -log2((departure.innovations + 0.2) / (departure.history + PSEUDO_DAYS))
+
+
+def warmth(history: int) -> float:
+    """Give how much of a novelty counts, 0 for an actor without a past to 1: novelty needs something to differ from."""
+    return history / (history + PSEUDO_DAYS)
+
+
+def weighed(episode: Episode) -> Episode:
+    """Give the episode with its state, surprises and tripwires weighed."""
+    return msgspec.structs.replace(
+        episode,
+        state=state(episode.history, episode.idle_days),
+        estate_learning=episode.estate_days < LEARNING_DAYS,
+        surprises=surprises(episode),
+        tripwire_bits=round(tripwire_bits(episode.tripwires), 1),
+    )
+
+
+def surprises(episode: Episode) -> tuple[Surprise, ...]:
+    """Measure how far an episode departs from what its actor did before it, the heaviest departure first."""
+    found = [
+        *_new_actor(episode),
+        *(_novelty(episode, name) for name in _SHARE),
+        _refusals(episode),
+        _breadth(episode),
+    ]
+    return tuple(sorted((item for item in found if item and item.bits >= 0.5), key=lambda item: -item.bits))  # noqa: PLR2004
+
+
+def _new_actor(episode: Episode) -> Iterable[Surprise]:
+    stale = state(episode.history, episode.idle_days) == "stale"
+    if episode.history > 0 and not stale:
+        return
+    bits = -log2((episode.arrival_days + 1) / (episode.estate_days + 2))
+    yield Surprise(
+        measure="returned" if stale else "new-actor",
+        observed=episode.actor.name,
+        usual=f"{episode.idle_days}" if stale else "",
+        peers=f"{episode.arrival_days} of {episode.estate_days}",
+        history_days=episode.history,
+        bits=round(bits, 1),
+    )
+
+
+def _novelty(episode: Episode, dimension: str) -> Surprise | None:
+    fresh = [item for item in episode.departures if item.dimension == dimension]
+    if not fresh:
+        return None
+    ranked = sorted(fresh, key=lambda item: (-value_bits(item), item.value))
+    top = ranked[0]
+    telling = [item for item in ranked if value_bits(item) >= 1 and item.prior == 0] or [top]
+    bits = min(value_bits(top), innovation_bits(top)) + log2(len(telling))
+    if dimension == "network" and episode.from_public:
+        bits += _PUBLIC_BITS
+    return Surprise(
+        measure=_MEASURE[dimension],
+        observed=_listed([item.value for item in telling]),
+        usual=_listed(episode.usual.get(dimension, ())),
+        peers=f"{top.peers_known} of {top.peers}",
+        history_days=top.history,
+        bits=round(bits * _SHARE[dimension] * warmth(top.history), 1),
+    )
+
+
+def _refusals(episode: Episode) -> Surprise | None:
+    # Distinct kinds, not requests: a broken client is refused the same thing a thousand times.
+    fresh = [item for item in episode.departures if item.dimension == "refused"]
+    kinds = sorted({item.value for item in fresh if item.prior == 0})
+    if not kinds:
+        return None
+    top = max(fresh, key=lambda item: item.history)
+    return Surprise(
+        measure="refusals",
+        observed=_listed(kinds),
+        usual=_listed(episode.usual.get("refused", ())),
+        peers=f"{top.peers_known} of {top.peers}",
+        history_days=top.history,
+        bits=round(2 * log2(1 + len(kinds)), 1),
+    )
+
+
+def breadth_bits(item: Breadth, history: int) -> float:
+    """Weigh how many kinds were read in a window: three bits for each doubling over what is usual."""
+    usual = float(item.usual or 0)
+    if history < LEARNING_DAYS:
+        usual = max(usual, item.peers or 0.0, BREADTH_FLOOR)
+    return 3 * log2(item.observed / usual) if usual and item.observed >= 5 else 0.0  # noqa: PLR2004
+
+
+def _breadth(episode: Episode) -> Surprise | None:
+    weighed = [(breadth_bits(item, episode.history), item) for item in episode.breadth]
+    if not weighed:
+        return None
+    bits, item = max(weighed, key=lambda pair: pair[0])
+    return Surprise(
+        measure="breadth",
+        observed=f"{item.observed} in {item.window}",
+        usual="" if item.usual is None else f"{item.usual} in {item.window}",
+        peers="" if item.peers is None else f"{item.peers:g} in {item.window}",
+        history_days=episode.history,
+        bits=round(bits, 1),
+    )
+
+
+def tripwire_bits(tripwires: Sequence[Tripwire]) -> float:
+    """Add up tripwires: the heaviest counts whole, each further one a third, a customary one less than half."""
+    weights = sorted((item.weight * (0.4 if item.prior >= 2 else 1.0) for item in tripwires), reverse=True)  # noqa: PLR2004
+    return weights[0] + sum(weights[1:]) / 3 if weights else 0.0
+
+
+def _listed(values: Iterable[str]) -> str:
+    names = list(values)
+    more = f" +{len(names) - _LISTED}" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more

@@ -1,0 +1,196 @@
+"""What a request to a Kubernetes API server does, from its path or from the attributes an audit event gives.
+
+Paths follow the API conventions of Kubernetes 1.36: `/api/v1/…` for the core group, `/apis/GROUP/VERSION/…` for the
+others, `namespaces/NS/RESOURCE/NAME/SUBRESOURCE` below. `/api/v1/watch/…` is the deprecated form of a watch.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote
+
+from tidewaiter.meaning.vocabulary import load
+from tidewaiter.model import Meaning, Scope, Verb
+
+_METHOD_VERBS: dict[str, Verb] = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
+_AUDIT_VERBS: dict[str, Verb] = {
+    "get": "get",
+    "list": "list",
+    "watch": "watch",
+    "create": "create",
+    "update": "update",
+    "patch": "update",
+    "delete": "delete",
+    "deletecollection": "delete",
+}
+
+
+# A query whose first resourceVersion is a number above zero; nothing before it is percent-encoded.
+_GOES_ON = re.compile(r"(?:(?!resourceVersion=)[^&%]*&)*resourceVersion=[1-9][0-9]*(?:&[^%]*)?\Z")
+
+
+class Request(NamedTuple):
+    """The attributes of one request, as the authorizer sees them."""
+
+    verb: str  # get, list, watch, create, update, patch, delete, deletecollection
+    resource: str
+    subresource: str = ""
+    group: str = ""
+    namespace: str = ""
+    name: str = ""
+    query: str = ""  # raw, without "?"
+
+
+@cache
+def _words() -> dict[str, Any]:
+    words: dict[str, Any] = load("kube_requests.yml")
+    words["cluster_wide"] = frozenset(words["cluster_wide"])
+    words["heartbeats"] = frozenset(words["heartbeats"])
+    return words
+
+
+def parse_path(method: str, target: str) -> Request | None:
+    """Take a request target apart, as the API server does; None when it names no resource."""
+    path, _, query = target.partition("#")[0].partition("?")
+    parts = [unquote(part) for part in path.split("/") if part]
+    if len(parts) >= 3 and parts[0] == "api":  # noqa: PLR2004 - /api/VERSION/RESOURCE
+        group, rest = "", parts[2:]
+    elif len(parts) >= 4 and parts[0] == "apis":  # noqa: PLR2004 - /apis/GROUP/VERSION/RESOURCE
+        group, rest = parts[1], parts[3:]
+    else:
+        return None
+    watched = rest[0] == "watch" and len(rest) > 1
+    if watched:
+        rest = rest[1:]
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in {"status", "finalize"}:  # noqa: PLR2004
+        namespace, rest = rest[1], rest[2:]
+    resource, name, subresource = rest[0], "", ""
+    if len(rest) > 1:
+        name = rest[1]
+    if len(rest) > 2:  # noqa: PLR2004 - RESOURCE/NAME/SUBRESOURCE
+        subresource = rest[2]
+    verb = _verb(method, query, named=bool(name), watched=watched)
+    return Request(verb, resource, subresource, group, namespace, name, query)
+
+
+def _verb(method: str, query: str, *, named: bool, watched: bool) -> str:
+    method = method.upper()
+    if method not in {"GET", "HEAD"}:
+        return _METHOD_VERBS.get(method, "get")
+    if watched or _truthy(dict(parse_qsl(query, keep_blank_values=True)).get("watch")):
+        return "watch"
+    return "get" if named else "list"
+
+
+def _truthy(value: str | None) -> bool:
+    """Read a boolean as Kubernetes does: absent, "0" and "false" are false, everything else is true."""
+    return value is not None and value.lower() not in {"0", "false"}
+
+
+def read_path(method: str, target: str) -> Meaning | None:
+    """Say what a request target on an API server does; None when it is nothing of Kubernetes' API."""
+    request = parse_path(method, target)
+    return read_request(request) if request else read_non_resource(target)
+
+
+def read_non_resource(target: str) -> Meaning | None:
+    """Say what a path that names no resource asks for: API discovery, version, health."""
+    path = target.partition("#")[0].partition("?")[0]
+    first = unquote(path.strip("/").partition("/")[0])
+    found = _words()["non_resource"].get(first)
+    if found is None:
+        return None
+    verb, kind = found
+    return Meaning(verb=verb, kind=kind, scope="everything")
+
+
+def read_request(request: Request) -> Meaning | None:
+    """Say what a request does; None when its verb is not one of the API's."""
+    verb = _AUDIT_VERBS.get(request.verb)
+    if verb is None:
+        return None
+    initial = verb == "watch" and returns_existing(request.query)
+    selector = _selected_name(request.query) if verb in {"list", "watch"} else ""
+    dry = "dryRun=" in request.query
+    return _meaning(request._replace(query="", name=request.name or selector), initial=initial, dry=dry)
+
+
+@lru_cache(maxsize=65536)
+def _meaning(request: Request, *, initial: bool, dry: bool) -> Meaning:
+    words = _words()
+    traits: list[str] = ["dry-run"] if dry else []
+    verb: Verb = _AUDIT_VERBS[request.verb]
+    kind = words["renames"].get(f"{request.resource}.{request.group}", request.resource)
+    if initial:  # the server sends every existing object first: the same disclosure as a list
+        verb = "list"
+        traits.append("initial-events")
+    if request.resource in words["reviews"] and verb == "create":
+        kind, *more = words["reviews"][request.resource]
+        traits += more
+        return Meaning(verb="review", kind=kind, scope="everything", traits=tuple(sorted(traits)))
+    sub = words["subresources"].get(request.subresource)
+    if sub:
+        verb = sub[0] if verb in {"get", "list", "create"} else verb
+        kind = f"{kind}/{request.subresource}" if sub[1] else kind
+    everywhere = not request.namespace and kind not in words["cluster_wide"]
+    if everywhere and not request.name and verb in {"list", "watch"}:
+        traits.append("all-namespaces")
+    return Meaning(
+        verb=verb,
+        kind=kind,
+        scope=_scope(request),
+        namespace=request.namespace or None,
+        name=request.name or None,
+        traits=tuple(sorted(traits)),
+    )
+
+
+def _scope(request: Request) -> Scope:
+    if request.name:
+        return "one"
+    return "namespace" if request.namespace else "everything"
+
+
+def returns_existing(query: str) -> bool:
+    """Tell whether a watch with this query first returns every existing object.
+
+    Kubernetes API reference, "watch": with `sendInitialEvents=true`, and with no `resourceVersion` or with "0", the
+    stream begins with synthetic ADDED events. Of a repeated parameter the server takes the first.
+    """
+    if _GOES_ON.match(query) and "sendInitialEvents" not in query:
+        return False  # what nearly every watch looks like, told without taking the query apart
+    first: dict[str, str] = {}
+    for key, value in parse_qsl(query, keep_blank_values=True):
+        first.setdefault(key, value)
+    return _truthy(first.get("sendInitialEvents")) or first.get("resourceVersion", "") in {"", "0"}
+
+
+def _selected_name(query: str) -> str:
+    if "metadata.name" not in query:
+        return ""
+    for key, value in parse_qsl(query):
+        if key == "fieldSelector":
+            for term in value.split(","):
+                field, _, wanted = term.partition("=")
+                if field == "metadata.name":
+                    return wanted.lstrip("=")
+    return ""
+
+
+def is_heartbeat(request: Request) -> bool:
+    """Tell whether this is leader election or a node's sign of life: a lease read or written by name."""
+    return request.resource in _words()["heartbeats"] and bool(request.name)
+
+
+def is_cluster_wide(kind: str) -> bool:
+    """Tell whether a built-in kind lives outside of namespaces."""
+    return kind in _words()["cluster_wide"]
+
+
+def is_kept_create(request: Request) -> bool:
+    """Tell whether a create belongs to the story of looking around: reviews, and programs run in a pod."""
+    words = _words()
+    return request.resource in words["reviews"] or request.subresource in {"exec", "attach", "portforward", "token"}

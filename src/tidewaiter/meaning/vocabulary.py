@@ -1,0 +1,32 @@
+"""Loads the vocabulary: what words mean is data in `packs/vocabulary/`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+
+def load(name: str) -> Any:
+    """Give the content of `packs/vocabulary/<name>`; the package guarantees that it exists and is valid."""
+    text = files("tidewaiter").joinpath("packs", "vocabulary", name).read_text(encoding="utf-8")
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe loaders only
+
+
+@cache
+def _classes() -> dict[str, str]:
+    return {kind: name for name, kinds in load("classes.yml").items() for kind in kinds}
+
+
+def resource_class(kind: str) -> str:
+    """Name the class of inventory a kind belongs to; a subresource belongs to its resource, a custom kind to "custom"."""
+    return _classes().get(kind.partition("/")[0], "custom")
+
+
+@cache
+def traits() -> dict[str, str]:
+    """Give every trait a reader may state, with its meaning."""
+    found: dict[str, str] = load("traits.yml")
+    return found

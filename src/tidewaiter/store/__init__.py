@@ -1,0 +1,155 @@
+"""The embedded store: activities and everything measured over them. The only importer of duckdb.
+
+One process owns the file. Without a directory the store lives in a temporary one and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import msgspec
+
+from tidewaiter.errors import StoreError
+from tidewaiter.model import Activity
+
+_FILE = "tidewaiter.duckdb"
+_LAYOUT = 1  # version of schema/*.sql; a store of another layout is refused, never guessed at
+_SPOOL_BYTES = 8 << 20  # rows waiting for the engine, in a file: memory stays flat
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """An activity with what the recognisers said of it, ready for the store."""
+
+    a: Activity
+    recognised: tuple[str, ...]  # "name@version" of evidence and tripwires, the heaviest first
+    tripwires: tuple[str, ...]
+    weight: float  # bits of the heaviest tripwire, else of the heaviest evidence
+    role: str  # tripwire, evidence, context or ""
+    network: str | None  # the /24 or /48 the address lies in
+    network_kind: str  # loopback, private, public or none
+    learn: bool  # given with --learn: teaches, and is never judged
+
+
+class Store:
+    """Holds activities; runs the SQL of the stages."""
+
+    def __init__(self, directory: Path | None = None, *, memory: str = "160MB", threads: int = 1) -> None:
+        self._temporary = directory is None
+        self.directory = Path(tempfile.mkdtemp(prefix="tidewaiter-")) if directory is None else directory
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._spool = tempfile.NamedTemporaryFile(  # noqa: SIM115 - lives as long as the store
+                dir=self.directory, prefix="rows-", suffix=".ndjson"
+            )
+            self._engine = duckdb.connect(str(self.directory / _FILE))
+        except (OSError, duckdb.IOException) as problem:
+            raise StoreError(
+                f"the state cannot be opened: {problem}",
+                where=str(self.directory),
+                hint="another tidewaiter may be using it; give each its own --state directory",
+            ) from problem
+        self._waiting = 0
+        self._encoder = msgspec.json.Encoder()
+        self._engine.execute(f"SET memory_limit='{memory}'")
+        self._engine.execute(f"SET threads={threads}")
+        self._engine.execute("SET preserve_insertion_order=false")
+        self._engine.execute(f"SET temp_directory='{str(self.directory / 'spill').replace(chr(39), chr(39) * 2)}'")
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self.script(schema("activity"))
+        found = self._engine.execute("SELECT layout FROM layout").fetchone()
+        if found is None:
+            self._engine.execute("INSERT INTO layout VALUES (?)", [_LAYOUT])
+        elif found[0] != _LAYOUT:
+            raise StoreError(
+                f"the state has layout {found[0]}, this version reads layout {_LAYOUT}",
+                where=str(self.directory / _FILE),
+                hint="start with a new --state directory and fill it with --learn from the old logs",
+            )
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Take rows in; they become visible with `settle`."""
+        data = self._encoder.encode_lines(rows)
+        if data:
+            self._spool.write(data)
+            self._waiting += len(data)
+            if self._waiting >= _SPOOL_BYTES:
+                self._flush()
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        self._spool.flush()
+        self._engine.execute(schema("load"), [self._spool.name])
+        self._spool.seek(0)
+        os.ftruncate(self._spool.fileno(), 0)
+        self._waiting = 0
+
+    def settle(self) -> None:
+        """Make everything added so far visible: each request once, whatever the number of its records."""
+        self._flush()
+        self.script(schema("settle"))
+
+    def script(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run statements; named parameters are `$name`, and each statement gets those it names."""
+        for statement in split(sql):
+            wanted = {key: value for key, value in (parameters or {}).items() if f"${key}" in statement}
+            self._engine.execute(statement, wanted or None)
+
+    def insert(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add rows to a small table of a stage, in the order of its columns; for activities use `add`."""
+        columns = [(name, kind) for name, kind, *_ in self._engine.execute(f"DESCRIBE {table}").fetchall()]
+        typed = ", ".join(f"{name}: '{kind}'" for name, kind in columns)
+        with tempfile.NamedTemporaryFile(dir=self.directory, suffix=".ndjson") as spool:
+            for row in rows:
+                spool.write(self._encoder.encode(dict(zip((name for name, _ in columns), row, strict=True))) + b"\n")
+            if spool.tell():
+                spool.flush()
+                self._engine.execute(
+                    f"INSERT INTO {table} SELECT * FROM read_ndjson(?, columns = {{{typed}}})",  # noqa: S608 - our own names
+                    [spool.name],
+                )
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None) -> Iterator[tuple[Any, ...]]:
+        """Run one query and give its rows as they come."""
+        cursor = self._engine.cursor()
+        try:
+            cursor.execute(sql, parameters)
+            while batch := cursor.fetchmany(4096):
+                yield from batch
+        finally:
+            cursor.close()
+
+    def close(self) -> None:
+        """Let go of the file; a temporary store is removed."""
+        self._engine.close()
+        self._spool.close()
+        if self._temporary:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def schema(name: str) -> str:
+    """Give the SQL text `schema/<name>.sql`."""
+    return files("tidewaiter.store").joinpath("schema", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def split(sql: str) -> list[str]:
+    """Cut a script into statements; our scripts hold no semicolon inside a string or comment."""
+    return [statement for part in sql.split(";") if (statement := part.strip())]

@@ -3,20 +3,20 @@
 
 CREATE OR REPLACE TEMPORARY TABLE pulse AS
 SELECT
-    actor, plane, at, day,
+    actor, plane, "at", day,
     count(DISTINCT kind) OVER (
-        PARTITION BY actor, plane ORDER BY at RANGE BETWEEN INTERVAL 10 SECONDS PRECEDING AND CURRENT ROW) AS in_10s,
+        PARTITION BY actor, plane ORDER BY "at" RANGE BETWEEN INTERVAL 10 SECONDS PRECEDING AND CURRENT ROW) AS in_10s,
     count(DISTINCT kind) OVER (
-        PARTITION BY actor, plane ORDER BY at RANGE BETWEEN INTERVAL 10 MINUTES PRECEDING AND CURRENT ROW) AS in_10min,
+        PARTITION BY actor, plane ORDER BY "at" RANGE BETWEEN INTERVAL 10 MINUTES PRECEDING AND CURRENT ROW) AS in_10min,
     count(DISTINCT kind) OVER (
-        PARTITION BY actor, plane ORDER BY at RANGE BETWEEN INTERVAL 1 HOURS PRECEDING AND CURRENT ROW) AS in_1h,
+        PARTITION BY actor, plane ORDER BY "at" RANGE BETWEEN INTERVAL 1 HOURS PRECEDING AND CURRENT ROW) AS in_1h,
     count(DISTINCT kind) OVER (
-        PARTITION BY actor, plane ORDER BY at RANGE BETWEEN INTERVAL 24 HOURS PRECEDING AND CURRENT ROW) AS in_24h
+        PARTITION BY actor, plane ORDER BY "at" RANGE BETWEEN INTERVAL 24 HOURS PRECEDING AND CURRENT ROW) AS in_24h
 FROM (
-    SELECT actor, plane, day, kind, min(at) AS at
+    SELECT actor, plane, day, kind, min("at") AS "at"
     FROM sighting
     WHERE class NOT IN ('api') AND kind NOT IN ('version', 'access', 'identity', 'socket', 'health', 'metrics')
-    GROUP BY actor, plane, day, kind, date_trunc('second', at)
+    GROUP BY actor, plane, day, kind, date_trunc('second', "at")
 ) AS reads;
 
 CREATE OR REPLACE TEMPORARY TABLE breadth AS

@@ -11,7 +11,7 @@ FROM (
     FROM episode
     JOIN pulse
         ON pulse.actor = episode.actor AND pulse.plane = episode.plane
-        AND pulse.at >= episode.opens AND pulse.at <= episode.closes
+        AND pulse."at" >= episode.opens AND pulse."at" <= episode.closes
     GROUP BY episode.actor, episode.actor_kind, episode.plane, episode.island, episode.day
 ) AS moments
 JOIN breadth

@@ -35,17 +35,17 @@ WHERE NOT sighting.learn AND (
     OR EXISTS (
         SELECT 1 FROM wide
         WHERE wide.actor = sighting.actor AND wide.plane = sighting.plane
-        AND sighting.at >= wide.opens AND sighting.at <= wide.closes
+        AND sighting."at" >= wide.opens AND sighting."at" <= wide.closes
     )
 );
 
 CREATE OR REPLACE TEMPORARY TABLE told AS
-SELECT *, sum(starts) OVER (PARTITION BY actor, plane ORDER BY at, id ROWS UNBOUNDED PRECEDING) AS island
+SELECT *, sum(starts) OVER (PARTITION BY actor, plane ORDER BY "at", id ROWS UNBOUNDED PRECEDING) AS island
 FROM (
     SELECT
         *,
         CASE
-            WHEN at > lag(at) OVER (PARTITION BY actor, plane ORDER BY at, id) + INTERVAL 3 HOURS THEN 1 ELSE 0
+            WHEN "at" > lag("at") OVER (PARTITION BY actor, plane ORDER BY "at", id) + INTERVAL 3 HOURS THEN 1 ELSE 0
         END AS starts
     FROM notable
 ) AS gaps;
@@ -57,8 +57,8 @@ SELECT
     min(actor_name) AS actor_name,
     min(realm) AS realm,
     min(via) AS via,
-    min(at) AS opens,
-    max(at) AS closes,
+    min("at") AS opens,
+    max("at") AS closes,
     min(day) AS day,
     count(*) AS requests,
     sum(CASE WHEN outcome = 'answered' THEN 1 ELSE 0 END) AS answered,
@@ -72,7 +72,6 @@ SELECT
     max(CASE WHEN network_kind = 'public' THEN 1 ELSE 0 END) AS from_public
 FROM told
 GROUP BY actor, plane, island;
-
 
 -- Everything an episode touched that was not yet known to its actor.
 CREATE OR REPLACE TEMPORARY TABLE touched AS

@@ -3,11 +3,11 @@
 
 CREATE OR REPLACE TEMPORARY TABLE sighting AS
 SELECT
-    id, at, CAST(at AS DATE) AS day, actor, actor_kind, actor_name, realm, via, plane, verb,
+    id, "at", CAST("at" AS DATE) AS day, actor, actor_kind, actor_name, realm, via, plane, verb,
     kind, class, namespace, address, network, network_kind,
     tool, split_part(tool, '/', 1) AS tool_name, outcome, recognised, tripwires, weight, role, learn,
     CASE WHEN array_contains(traits, 'all-namespaces') OR scope = 'everything' THEN 'everything' ELSE scope END AS reach,
-    CAST(floor(extract(hour FROM at) / 4) AS INTEGER) * 4 AS hour
+    CAST(floor(extract(hour FROM "at") / 4) AS INTEGER) * 4 AS hour
 FROM activity
 WHERE role IN ('evidence', 'tripwire');
 

@@ -37,8 +37,9 @@ class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
 class Tally:
     """What a reader counts about its input while reading. Every method changes the tally."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, native: bool = True) -> None:
         self.path = path
+        self.native = native  # readers may use optional native libraries; findings are the same without
         self.records = 0  # records of the format, relevant or not, readable or not
         self.unreadable = 0
         self.first: datetime | None = None  # earliest and latest time among *kept* records

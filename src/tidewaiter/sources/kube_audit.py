@@ -342,7 +342,7 @@ def sniff(lines: Sequence[bytes]) -> int:
 
 def reader(tally: Tally) -> Reader:
     """Make the reader of one input."""
-    return KubeAuditReader(tally, line_filter())
+    return KubeAuditReader(tally, line_filter(native=tally.native))
 
 
 SOURCE = Source(

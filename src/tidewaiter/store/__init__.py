@@ -57,6 +57,7 @@ class Store:
                 hint="another tidewaiter may be using it; give each its own --state directory",
             ) from problem
         self._waiting = 0
+        self._reading = 0  # queries whose rows are being taken
         self._encoder = msgspec.json.Encoder()
         self._engine.execute(f"SET memory_limit='{memory}'")
         self._engine.execute(f"SET threads={threads}")
@@ -101,6 +102,8 @@ class Store:
 
     def script(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run statements; named parameters are `$name`, and each statement gets those it names."""
+        if self._reading:
+            raise RuntimeError("the rows of an earlier query are still being taken")
         for statement in split(sql):
             wanted = {key: value for key, value in (parameters or {}).items() if f"${key}" in statement}
             self._engine.execute(statement, wanted or None)
@@ -120,14 +123,16 @@ class Store:
                 )
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None) -> Iterator[tuple[Any, ...]]:
-        """Run one query and give its rows as they come."""
-        cursor = self._engine.cursor()
+        """Run one query and give its rows as they come. No other statement may run before the last row was taken."""
+        if self._reading:
+            raise RuntimeError("the rows of an earlier query are still being taken")
+        result = self._engine.execute(sql, parameters)
+        self._reading += 1
         try:
-            cursor.execute(sql, parameters)
-            while batch := cursor.fetchmany(4096):
+            while batch := result.fetchmany(4096):
                 yield from batch
         finally:
-            cursor.close()
+            self._reading -= 1
 
     def close(self) -> None:
         """Let go of the file; a temporary store is removed."""
@@ -151,5 +156,6 @@ def schema(name: str) -> str:
 
 
 def split(sql: str) -> list[str]:
-    """Cut a script into statements; our scripts hold no semicolon inside a string or comment."""
-    return [statement for part in sql.split(";") if (statement := part.strip())]
+    """Cut a script into statements, without comments; our scripts hold no `--` or semicolon inside a string."""
+    code = "\n".join(line.partition("--")[0] for line in sql.splitlines())
+    return [statement for part in code.split(";") if (statement := part.strip())]

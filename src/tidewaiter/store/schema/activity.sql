@@ -2,7 +2,7 @@
 CREATE TABLE IF NOT EXISTS layout (layout INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS activity (
     id VARCHAR NOT NULL,
-    at TIMESTAMP NOT NULL,
+    "at" TIMESTAMP NOT NULL,
     actor VARCHAR NOT NULL,           -- key: kind, realm, name and carrier in one
     actor_kind VARCHAR NOT NULL,
     actor_name VARCHAR NOT NULL,

@@ -1,6 +1,6 @@
 INSERT INTO arrived
 SELECT
-    a.id, a.at,
+    a.id, a."at",
     concat_ws('|', a.actor.kind, a.actor.realm, a.actor.name, coalesce(a.actor.via, '')),
     a.actor.kind, a.actor.name, a.actor.realm, a.actor.via,
     a.plane, a.verb, a.kind, a.resource_class, a.scope, a.namespace, a.name, a.outcome, a.disclosed,

@@ -1,0 +1,212 @@
+"""Score the product on labelled data: recall, false alarms, precision, and what each sensor shows of each step.
+
+    python bench/evaluate.py all
+    python bench/evaluate.py kubernetes --learn-before 2026-06-05T00:00:00Z --json
+    python bench/evaluate.py docker --findings findings.jsonl --activities activities.jsonl
+
+It runs `tidewaiter scan … --format jsonl` itself unless `--findings` is given. The product never reads a label.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+if not __package__:  # started as a file, not with -m
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench import labels, render
+from bench.scores import Act, Case, Coverage, Found, Score, Seen, count_events, coverage, score
+
+_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+_FINISHED = {0, 3, 10}  # finished; finished with part unreadable; finished with findings at --fail-on
+_LABEL_FILES = {"README.md", "SOURCES.tsv", "expected.jsonl"}
+_Line = TypeVar("_Line", Found, Act)
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line asks for."""
+
+    command: tuple[str, ...]
+    data: Path
+    findings: tuple[Found, ...] | None = None
+    activities: tuple[Act, ...] | None = None
+    learn_before: datetime | None = None
+
+
+class SensorResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What one sensor's log gave; `problem` says why nothing could be scored."""
+
+    sensor: str
+    findings: int
+    coverage: tuple[Coverage, ...]
+    problem: str = ""
+
+
+class PublicResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Events by label and level, findings in files without a line for each event, and in files without labels."""
+
+    events: dict[str, dict[str, int]]
+    other_files: dict[str, list[str]]  # labelled as a whole: "level headline" of each finding
+    unlabelled: dict[str, list[str]]  # nothing there is discovery: every finding is a false alarm
+    problems: dict[str, str]
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything that was scored."""
+
+    kubernetes: Score | None = None
+    docker: tuple[SensorResult, ...] = ()
+    public: PublicResult | None = None
+
+
+class ScanFailedError(Exception):
+    """The product could not scan a file; the text is the first line it said."""
+
+
+def read_lines(text: bytes, kind: type[_Line]) -> tuple[_Line, ...]:
+    """Decode JSON lines; unknown fields are ignored."""
+    return tuple(msgspec.json.Decoder(kind).decode_lines(text))
+
+
+def scan(options: Options, path: Path, name: str) -> tuple[Found, ...]:
+    """Give the findings in one file: from the product, or those of the given findings that lie in `name`."""
+    if options.findings is not None:
+        return tuple(one for one in options.findings if any(seen.origin.path.endswith(name) for seen in one.sightings))
+    argv = [*options.command, "scan", str(path), "--format", "jsonl"]
+    done = subprocess.run(argv, capture_output=True, check=False)
+    if done.returncode not in _FINISHED:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or ["nothing"]
+        raise ScanFailedError(f"exit code {done.returncode}: {said[-1]}")
+    return read_lines(done.stdout, Found)
+
+
+def kubernetes(options: Options) -> Score:
+    """Score the eight days of a cluster."""
+    folder = options.data / "kubernetes"
+    log = folder / "cluster.audit.jsonl.gz"
+    found = scan(options, log, log.name)
+    case_of = labels.case_of_line(log, folder / "cluster.events.csv.gz")
+
+    def own_case(seen: Seen) -> str | None:
+        return (
+            case_of.get(seen.origin.line)
+            if log.name.startswith(Path(seen.origin.path).name.removesuffix(".gz"))
+            else None
+        )
+
+    cases = labels.kubernetes_cases(folder / "cluster.labels.jsonl")
+    return score(found, cases, learn_before=options.learn_before, own_case=own_case)
+
+
+def docker(options: Options) -> tuple[SensorResult, ...]:
+    """Score every sensor of the Docker captures by step."""
+    root = options.data / "docker"
+    with (root / "host/audit_enriched_run2.log").open(encoding="utf-8", errors="replace", newline="\n") as enriched:
+        users = labels.uid_names(enriched, labels.records(root / "host/socket_peercred.jsonl"))
+    return tuple(_sensor(options, root, sensor, users) for sensor in labels.SENSORS)
+
+
+def _sensor(options: Options, root: Path, sensor: labels.Sensor, users: dict[str, str]) -> SensorResult:
+    try:
+        found = _scan_sensor(options, root, sensor)
+    except ScanFailedError as problem:
+        return SensorResult(sensor=sensor.log, findings=0, coverage=(), problem=str(problem))
+    acts = None
+    if options.activities is not None:
+        acts = [act for act in options.activities if act.origin.path.endswith(sensor.log)]
+    cases: Sequence[Case] = labels.sensor_cases(sensor, root)
+    made = coverage(found, cases, users, slack=timedelta(seconds=sensor.slack), acts=acts)
+    return SensorResult(sensor=sensor.log, findings=len(found), coverage=tuple(made))
+
+
+def _scan_sensor(options: Options, root: Path, sensor: labels.Sensor) -> tuple[Found, ...]:
+    log = root / sensor.log
+    if options.findings is not None or not sensor.wrapped:
+        return scan(options, log, sensor.log)
+    with tempfile.TemporaryDirectory() as folder:
+        bare = Path(folder) / log.name
+        bare.write_text("".join(f"{line}\n" for line in labels.without_labels(log)), encoding="utf-8")
+        return scan(options, bare, log.name)
+
+
+def public(options: Options) -> PublicResult:
+    """Score the public samples, each file on its own: they are unit tests that know nothing of each other."""
+    root = options.data / "public"
+    by_line, whole = labels.event_labels(root / "expected.jsonl", root)
+    named = {file for file, _ in by_line}
+    found: list[Found] = []
+    other: dict[str, list[str]] = {}
+    unlabelled: dict[str, list[str]] = {}
+    problems: dict[str, str] = {}
+    for path in sorted(root.rglob("*")):
+        file = path.relative_to(root).as_posix()
+        if not path.is_file() or path.name in _LABEL_FILES or file.startswith("LICENSES/"):
+            continue
+        try:
+            mine = scan(options, path, file)
+        except ScanFailedError as problem:
+            problems[file] = str(problem)
+            continue
+        if file in named:
+            found += mine
+        elif mine:
+            (other if file in whole else unlabelled)[file] = [f"{one.level} {one.headline}" for one in mine]
+    return PublicResult(
+        events=count_events(found, by_line), other_files=other, unlabelled=unlabelled, problems=problems
+    )
+
+
+def _options(asked: argparse.Namespace) -> Options:
+    return Options(
+        command=tuple(shlex.split(asked.tidewaiter)),
+        data=asked.data,
+        findings=read_lines(asked.findings.read_bytes(), Found) if asked.findings else None,
+        activities=read_lines(asked.activities.read_bytes(), Act) if asked.activities else None,
+        learn_before=asked.learn_before,
+    )
+
+
+def main() -> None:
+    """Read the arguments, score, and print tables or one JSON object."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("what", choices=("kubernetes", "docker", "public", "all"))
+    parser.add_argument("--tidewaiter", default=str(Path(sys.executable).with_name("tidewaiter")), metavar="CMD")
+    parser.add_argument("--data", type=Path, default=_DATA, help="folder with kubernetes/, docker/ and public/")
+    parser.add_argument("--findings", type=Path, help="score these JSON lines instead of running the product")
+    parser.add_argument("--activities", type=Path, help="JSON lines of activities: says which steps were seen at all")
+    parser.add_argument("--learn-before", type=datetime.fromisoformat, help="count false alarms before this time apart")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    options = _options(asked)
+    try:
+        results = Results(
+            kubernetes=kubernetes(options) if asked.what in {"kubernetes", "all"} else None,
+            docker=docker(options) if asked.what in {"docker", "all"} else (),
+            public=public(options) if asked.what in {"public", "all"} else None,
+        )
+    except ScanFailedError as problem:
+        raise SystemExit(f"error: the scan failed\nwhere: {problem}") from None
+    if asked.json:
+        print(msgspec.json.encode(results, order="sorted").decode())
+        return
+    if results.kubernetes:
+        print(render.kubernetes(results.kubernetes))
+    if results.docker:
+        print(render.docker([(one.sensor, one.findings, one.coverage, one.problem) for one in results.docker]))
+    if results.public:
+        found = results.public
+        print(render.public(found.events, found.other_files, found.unlabelled, found.problems))
+
+
+if __name__ == "__main__":
+    main()

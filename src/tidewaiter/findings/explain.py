@@ -1,0 +1,120 @@
+"""Puts a judged episode into words: headline, what happened, why it is unusual, what is innocent, what to ask next.
+
+Every sentence is drawn from the episode and the rules that fired, so the same facts always give the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import NamedTuple
+
+from tidewaiter.findings.judge import Judgement
+from tidewaiter.findings.questions import innocent, next_questions
+from tidewaiter.findings.wording import Wording
+from tidewaiter.findings.wording.phrases import actor_phrase, surprise_phrase, what_sentences
+from tidewaiter.meaning.vocabulary import load
+from tidewaiter.model import Actor, Episode, Explanation, Finding, LookedAt, Sighting, Verdict
+
+
+class RuleWords(NamedTuple):
+    """What a rule says of itself, in the language of the report."""
+
+    title: str
+    why: str
+    benign: tuple[str, ...]
+    techniques: tuple[str, ...]
+
+
+def finding_id(actor: Actor, first: datetime, plane: str) -> str:
+    """Give the stable name of a finding, made from who, where and when it began."""
+    key = "|".join((plane, actor.kind, actor.realm, actor.name, actor.via or "", first.isoformat()))
+    return "F-" + blake2b(key.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+
+
+def finding(
+    episode: Episode,
+    judgement: Judgement,
+    sightings: Sequence[Sighting],
+    rules: Mapping[str, RuleWords],
+    wording: Wording,
+) -> Finding:
+    """Give the finding that tells an episode."""
+    identity = finding_id(episode.actor, episode.opens, episode.plane)
+    techniques = {name for rule in episode.tripwires for name in rules[rule.recogniser].techniques} | {"T1613"}
+    why = _why(episode, rules, wording)
+    benign = [reason for rule in episode.tripwires for reason in rules[rule.recogniser].benign]
+    looked_at = LookedAt(
+        kinds=episode.kinds,
+        namespaces=episode.namespaces,
+        scope=episode.scope,
+        requests=episode.requests,
+        answered=episode.answered,
+        refused=episode.refused,
+    )
+    return Finding(
+        id=identity,
+        techniques=tuple(sorted(techniques)),
+        level=judgement.level,
+        confidence=judgement.confidence,
+        headline=_headline(episode, judgement, rules, wording),
+        actor=episode.actor,
+        from_=episode.opens,
+        until=episode.closes,
+        addresses=episode.addresses,
+        tools=episode.tools,
+        looked_at=looked_at,
+        surprises=episode.surprises,
+        sightings=tuple(sightings),
+        explanation=Explanation(
+            what=what_sentences(
+                wording,
+                episode.actor,
+                looked_at,
+                opens=episode.opens,
+                closes=episode.closes,
+                addresses=episode.addresses,
+                tools=episode.tools,
+            ),
+            why=" ".join(why),
+            innocent=innocent(episode, benign, wording),
+            next=next_questions(episode, identity, sightings, wording),
+        ),
+        verdict=Verdict(
+            decision=judgement.decision,
+            by="tidewaiter",
+            why=why[0] if why else wording.say("why.bits", bits=judgement.bits),
+        ),
+    )
+
+
+def _headline(episode: Episode, judgement: Judgement, rules: Mapping[str, RuleWords], wording: Wording) -> str:
+    who = actor_phrase(wording, episode.actor)
+    if judgement.headline.startswith("rule."):
+        name = judgement.headline.removeprefix("rule.")
+        key = load("headlines.yml").get(name)
+        if key is None:
+            title = rules[episode.tripwires[0].recogniser].title
+            return wording.say("headline.rule", actor=who, title=title)
+        return wording.say(f"headline.{key}", actor=who)
+    if judgement.headline == "plain":
+        return wording.say("headline.plain", actor=who, what=episode.kinds)
+    return wording.say(f"headline.{judgement.headline}", actor=who)
+
+
+def _why(episode: Episode, rules: Mapping[str, RuleWords], wording: Wording) -> list[str]:
+    sentences: list[str] = []
+    for rule in episode.tripwires:
+        said = wording.say("why.tripwire", title=rules[rule.recogniser].title)
+        sentences.append(f"{said} {rules[rule.recogniser].why}".strip())
+        if rule.prior:
+            sentences.append(wording.many("why.customary", rule.prior))
+    sentences += [surprise_phrase(wording, item) for item in episode.surprises]
+    if episode.estate_learning:
+        sentences.append(wording.say("why.estate-learning"))
+    elif episode.state == "learning":
+        sentences.append(wording.many("why.learning", episode.history))
+    if episode.requests and episode.refused == episode.requests:
+        sentences.append(wording.say("why.all-refused"))
+    return sentences

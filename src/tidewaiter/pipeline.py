@@ -1,0 +1,273 @@
+"""The one way through: inputs, activities, recognisers, store, baseline, episodes, findings.
+
+Only this module knows the order of the stages; the stages know the words of `model.py` and nothing of each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import msgspec
+
+from tidewaiter.baseline import measure
+from tidewaiter.findings.explain import RuleWords, finding
+from tidewaiter.findings.judge import Judgement, Persona, is_shown, judge
+from tidewaiter.findings.wording import Wording
+from tidewaiter.model import Activity, Actor, Episode, Finding, Level, Origin, Sighting
+from tidewaiter.recognise.correlation import Correlation, correlate
+from tidewaiter.recognise.fields import network
+from tidewaiter.recognise.pack import Pack
+from tidewaiter.recognise.rule import Recogniser
+from tidewaiter.sources import catalogue
+from tidewaiter.sources.contract import Tally, Unreadable
+from tidewaiter.sources.opening import Input, inputs
+from tidewaiter.store import Row, Store
+
+SAMPLES = 20  # sightings shown with a finding, the most telling ones
+Progress = Callable[[Tally, Input], None]
+
+
+class Read(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one input."""
+
+    path: str
+    source: str | None  # None when it was set aside
+    why: str  # how it was recognised, or why it was set aside
+    tally: Any  # contract.Tally
+    blind_to: tuple[str, ...] = ()
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one run found, and everything it says about its inputs."""
+
+    findings: tuple[Finding, ...]
+    levels: dict[Level, int]  # of all findings, shown or not
+    hidden: int  # findings weaker than the persona wants to see
+    read: tuple[Read, ...]
+    problems: tuple[Unreadable, ...]  # files and folders that could not even be opened
+
+    @property
+    def incomplete(self) -> bool:
+        """Tell whether some of the input could not be read."""
+        return bool(self.problems) or any(item.source is None or item.tally.unreadable for item in self.read)
+
+
+def intake(
+    paths: Sequence[str],
+    *,
+    store: Store,
+    pack: Pack,
+    learn: bool = False,
+    progress: Progress | None = None,
+    block_size: int | None = None,
+    native: bool = True,
+) -> tuple[list[Read], list[Unreadable]]:
+    """Read inputs into the store. Raises SourceError for a path that does not exist, before anything is read."""
+    problems: list[Unreadable] = []
+    done: list[Read] = []
+    size = {} if block_size is None else {"block_size": block_size}
+    for item in inputs(paths, report=problems.append):
+        with closing(catalogue.read(item, native=native)) as reading:
+            for batch in reading.batches(**size):
+                store.add(row for row in (_row(activity, pack, learn=learn) for activity in batch) if row)
+                if progress:
+                    progress(reading.tally, item)
+        source = reading.source
+        done.append(
+            Read(
+                path=item.path,
+                source=source.name if source else None,
+                why=reading.why,
+                tally=reading.tally,
+                blind_to=source.blind_to if source else (),
+            )
+        )
+    return done, problems
+
+
+def _row(activity: Activity, pack: Pack, *, learn: bool) -> Row | None:
+    said = pack.recognise(activity)
+    if not said:
+        return None
+    tripwires = tuple(item.recogniser for item in said if item.role == "tripwire")
+    evidence = tuple(item.recogniser for item in said if item.role == "evidence")
+    role = "tripwire" if tripwires else "evidence" if evidence else "context"
+    return Row(
+        a=activity,
+        recognised=evidence,
+        tripwires=tripwires,
+        weight=max(item.weight for item in said),
+        role=role,
+        network=_network(activity.address),
+        network_kind=network(activity.address),
+        learn=learn,
+    )
+
+
+@lru_cache(maxsize=65536)
+def _network(address: str | None) -> str | None:
+    """Give the network an address lies in, as habits see it: /24 for IPv4, /48 for IPv6; None when it is no address."""
+    if not address:
+        return None
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return None
+    return str(ip_network((found, 24 if found.version == 4 else 48), strict=False))  # noqa: PLR2004
+
+
+def analyse(
+    store: Store,
+    pack: Pack,
+    wording: Wording,
+    *,
+    persona: Persona = "regular",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> tuple[tuple[Finding, ...], dict[Level, int], int]:
+    """Judge everything in the store: the findings the persona wants, the count by level, and how many are hidden."""
+    store.settle()
+    measure.profile(store)
+    rules = rule_words(pack, wording.language)
+    weights = {rule.about.key: rule.about.weight for rule in _rules(pack)}
+    levels: dict[Level, int] = {}
+    chosen: list[tuple[Episode, Judgement]] = []
+    for episode in measure.episodes(store, _hits(store, pack), weights):
+        if (since and episode.closes < since) or (until and episode.opens > until):
+            continue
+        judged = judge(episode)
+        levels[judged.level] = levels.get(judged.level, 0) + 1
+        if is_shown(judged.level, persona):
+            chosen.append((episode, judged))
+    samples = _samples(store, pack, [episode for episode, _ in chosen])
+    found = tuple(
+        finding(episode, judged, samples.get(_key(episode), ()), rules, wording) for episode, judged in chosen
+    )
+    return found, levels, sum(levels.values()) - len(found)
+
+
+def _hits(store: Store, pack: Pack) -> Iterator[measure.Hit]:
+    for rule in pack.correlations:
+        for match in correlate(_counted(store, pack, rule), rule):
+            yield from (measure.Hit(activity, rule.about.key, rule.about.weight) for activity in match.ids)
+
+
+def _counted(store: Store, pack: Pack, rule: Correlation) -> Iterator[tuple[Any, datetime, str | None, str]]:
+    names = [found.about.key for name in rule.rules if (found := pack.get(name))]
+    column = {None: "NULL", "class": "class", "tool.name": "split_part(tool, '/', 1)"}.get(rule.field, rule.field)
+    sql = measure.script("counted_rows").format(column=column)
+    for actor, at, value, activity in store.rows(sql, {"names": names, "left_out": list(rule.leaves_out)}):
+        yield actor, at.replace(tzinfo=UTC), value, activity
+
+
+def _key(episode: Episode) -> tuple[str, str, datetime]:
+    actor = episode.actor
+    return ("|".join((actor.kind, actor.realm, actor.name, actor.via or "")), episode.plane, episode.opens)
+
+
+def _samples(store: Store, pack: Pack, wanted: Sequence[Episode]) -> dict[tuple[str, str, datetime], list[Sighting]]:
+    """Give the most telling sightings of each episode, in the order of time."""
+    keys = {_key(episode) for episode in wanted}
+    found: dict[tuple[str, str, datetime], list[Sighting]] = {}
+    if not keys:
+        return found
+    for actor, plane, opens, *row in store.rows(measure.script("sample_rows"), {"most": SAMPLES}):
+        key = (actor, plane, opens.replace(tzinfo=UTC))
+        if key in keys:
+            found.setdefault(key, []).append(_sighting(row, pack))
+    for sightings in found.values():
+        sightings.sort(key=lambda item: (item.at, item.activity))
+    return found
+
+
+def _sighting(row: Sequence[Any], pack: Pack) -> Sighting:
+    activity, tripwires, hit_rules, recognised = _activity(row), row[-3], row[-2], row[-1]
+    rule = next(iter([*(tripwires or ()), *(recognised or ()), *(hit_rules or ())]))
+    shown = (hit_rules or (rule,))[0] if not tripwires else rule
+    return Sighting(
+        recogniser=shown,
+        at=activity.at,
+        activity=activity.id,
+        text=activity.text,
+        evidence=pack.explain(activity, rule),
+        origin=activity.origin,
+    )
+
+
+def _activity(row: Sequence[Any]) -> Activity:
+    (identity, at, kind, name, realm, via, plane, verb, what, resources, scope, namespace, object_name, outcome) = row[
+        :14
+    ]
+    (disclosed, address, tool, container, text, traits, source, path, line, offset) = row[14:24]
+    return Activity(
+        id=identity,
+        at=at.replace(tzinfo=UTC),
+        actor=Actor(kind=kind, name=name, realm=realm, via=via),
+        plane=plane,
+        verb=verb,
+        kind=what,
+        resource_class=resources,
+        scope=scope,
+        namespace=namespace,
+        name=object_name,
+        outcome=outcome,
+        disclosed=disclosed,
+        address=address,
+        tool=tool,
+        container=container,
+        text=text,
+        traits=tuple(traits or ()),
+        origin=Origin(source=source, path=path, line=line, offset=offset),
+    )
+
+
+def _rules(pack: Pack) -> Iterator[Recogniser | Correlation]:
+    yield from pack.recognisers
+    yield from pack.correlations
+
+
+def rule_words(pack: Pack, language: str) -> dict[str, RuleWords]:
+    """Give what each rule says of itself in a language, by name@version."""
+    return {
+        rule.about.key: RuleWords(
+            title=rule.about.title,
+            why=rule.about.why.get(language) or rule.about.why.get("en", ""),
+            benign=tuple(said.get(language) or said.get("en", "") for said in rule.about.benign),
+            techniques=rule.about.techniques,
+        )
+        for rule in _rules(pack)
+    }
+
+
+def scan(
+    paths: Sequence[str],
+    *,
+    store: Store,
+    pack: Pack,
+    wording: Wording,
+    learn: Sequence[str] = (),
+    persona: Persona = "regular",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    progress: Progress | None = None,
+    block_size: int | None = None,
+    native: bool = True,
+) -> Report:
+    """Read, recognise, measure and judge: the whole way, for `tidewaiter scan`."""
+    taught, trouble = intake(
+        learn, store=store, pack=pack, learn=True, progress=progress, block_size=block_size, native=native
+    )
+    read, problems = intake(paths, store=store, pack=pack, progress=progress, block_size=block_size, native=native)
+    found, levels, hidden = analyse(store, pack, wording, persona=persona, since=since, until=until)
+    return Report(
+        findings=found,
+        levels=levels,
+        hidden=hidden,
+        read=(*taught, *read),
+        problems=(*trouble, *problems),
+    )

@@ -1,0 +1,150 @@
+"""The recognisers in use: the packaged ones and the user's own, ready to be asked about any activity.
+
+Most activities repeat a few hundred shapes, so a rule runs once per shape: the values of just those fields that the
+rules of a plane look at. Evidence is worked out on demand, for the few activities that appear in findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tidewaiter.errors import RuleError
+from tidewaiter.model import Activity, Level, Plane
+from tidewaiter.recognise.correlation import Correlation, load_correlation
+from tidewaiter.recognise.fields import FIELDS, PLANES, Value, reader
+from tidewaiter.recognise.match import Condition, Result, evaluate, evidence, fields_of
+from tidewaiter.recognise.rule import CorrelationText, Recogniser, Role, load_rules
+
+_MEMO = 100_000  # shapes a plane; a client that invents tools or kinds costs speed, never memory
+
+
+class Recognised(NamedTuple):
+    """What one recogniser says about one activity."""
+
+    recogniser: str  # "name@version"
+    role: Role
+    weight: float
+    level: Level
+
+
+class _Plane(NamedTuple):
+    """The rules of one plane, ready to run."""
+
+    fields: tuple[str, ...]
+    shape: Callable[[Activity], tuple[Value, ...]]
+    rules: tuple[tuple[Condition, Recognised], ...]
+    memo: dict[tuple[Value, ...], tuple[Recognised, ...]]
+
+
+class Pack:
+    """A set of rules. It only remembers answers; asking never changes an answer."""
+
+    def __init__(self, recognisers: Sequence[Recogniser], correlations: Sequence[Correlation] = ()) -> None:
+        self.recognisers = tuple(sorted(recognisers, key=lambda rule: rule.about.name))
+        self.correlations = tuple(sorted(correlations, key=lambda rule: rule.about.name))
+        self._by_name = {rule.about.name: rule for rule in self.recognisers}
+        self._planes = {plane: _plane(plane, self.recognisers) for plane in PLANES}
+
+    def recognise(self, activity: Activity) -> tuple[Recognised, ...]:
+        """Give every recogniser that sees something in this activity: the heaviest first, then by name."""
+        plane = self._planes[activity.plane]
+        shape = plane.shape(activity)
+        found = plane.memo.get(shape)
+        if found is None:
+            if len(plane.memo) >= _MEMO:
+                plane.memo.clear()
+            found = _run(plane, shape)
+            plane.memo[shape] = found
+        return found
+
+    def shape_fields(self, plane: Plane) -> tuple[str, ...]:
+        """Name the fields that the rules of a plane look at; activities equal in these are recognised alike."""
+        return self._planes[plane].fields
+
+    def get(self, name: str) -> Recogniser | Correlation | None:
+        """Find a rule by its name, or by "name@version"."""
+        plain = name.partition("@")[0]
+        found = self._by_name.get(plain)
+        return found or next((rule for rule in self.correlations if rule.about.name == plain), None)
+
+    def why(self, activity: Activity, recogniser: str) -> Result | None:
+        """Give the tree of evidence for one activity and one recogniser; None when it does not recognise it.
+
+        Raises KeyError when no recogniser has this name.
+        """
+        rule = self._by_name[recogniser.partition("@")[0]]
+        if activity.plane not in rule.about.reads:
+            return None
+        names = tuple(FIELDS)
+        return evaluate(rule.condition, dict(zip(names, reader(names)(activity), strict=True)))
+
+    def explain(self, activity: Activity, recogniser: str) -> dict[str, Any]:
+        """Give the values that made a recogniser see this activity, by field; empty when it does not recognise it."""
+        result = self.why(activity, recogniser)
+        return evidence(result) if result else {}
+
+
+def _plane(plane: Plane, rules: Iterable[Recogniser]) -> _Plane:
+    mine = sorted((rule for rule in rules if plane in rule.about.reads), key=lambda r: (-r.about.weight, r.about.name))
+    used = frozenset().union(*(fields_of(rule.condition) for rule in mine))
+    names = tuple(name for name in FIELDS if name in used)
+    said = tuple(
+        (rule.condition, Recognised(rule.about.key, rule.about.role, rule.about.weight, rule.about.level))
+        for rule in mine
+    )
+    return _Plane(names, reader(names), said, {})
+
+
+def _run(plane: _Plane, shape: tuple[Value, ...]) -> tuple[Recognised, ...]:
+    values = dict(zip(plane.fields, shape, strict=True))
+    return tuple(said for condition, said in plane.rules if evaluate(condition, values) is not None)
+
+
+def load_pack(sources: Iterable[tuple[str, str]]) -> Pack:
+    """Make a pack of rule files, given as (path, text). Raises RuleError for the first rule that is not valid."""
+    recognisers: dict[str, Recogniser] = {}
+    later: list[CorrelationText] = []
+    seen: dict[str, str] = {}  # name or id -> where
+    for path, text in sources:
+        for rule in load_rules(text, path):
+            about = rule.about
+            where = f"{about.path}:{about.line}"
+            for what in (about.name, about.id):
+                if what in seen:
+                    raise RuleError(f"{what!r} is the name or id of two rules", where=where, hint=f"see {seen[what]}")
+                seen[what] = where
+            if isinstance(rule, Recogniser):
+                recognisers[about.name] = rule
+            else:
+                later.append(rule)
+    return Pack(tuple(recognisers.values()), [load_correlation(rule, recognisers) for rule in later])
+
+
+def packaged_sources() -> tuple[tuple[str, str], ...]:
+    """Give the packaged rule files as (path, text), sorted by name."""
+    folder = files("tidewaiter").joinpath("packs", "recognisers")
+    found = [item for item in folder.iterdir() if item.name.endswith(".yml")]
+    return tuple((str(item), item.read_text(encoding="utf-8")) for item in sorted(found, key=lambda item: item.name))
+
+
+@cache
+def packaged() -> Pack:
+    """Give the packaged recognisers."""
+    return load_pack(packaged_sources())
+
+
+def rule_files(paths: Iterable[Path]) -> tuple[tuple[str, str], ...]:
+    """Read rule files, and every *.yml and *.yaml below a folder, as (path, text). Raises RuleError."""
+    found: list[tuple[str, str]] = []
+    for path in paths:
+        inside = sorted(item for item in path.rglob("*") if item.suffix in (".yml", ".yaml")) if path.is_dir() else []
+        for item in inside or [path]:
+            try:
+                found.append((str(item), item.read_text(encoding="utf-8")))
+            except (OSError, UnicodeDecodeError) as problem:
+                raise RuleError(f"the rule cannot be read: {problem}", where=str(item)) from problem
+    return tuple(found)

@@ -1,0 +1,228 @@
+"""Findings and summary for a person at three in the morning: one screen for each finding, words before colour.
+
+Everything that comes from a log passes `safe`. Colour is added to words that say the same, never instead of them.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from tidewaiter.findings.wording import Wording
+from tidewaiter.findings.wording.phrases import actor_phrase, reach_phrase, reason_phrase, when_phrase
+from tidewaiter.model import LEVELS, Finding, Sighting
+from tidewaiter.sinks.safe_text import safe
+from tidewaiter.sinks.summary import SourceSummary, Summary
+
+_SIGHTINGS = 5  # shown of each finding; `tidewaiter show` gives all
+_PLACES = 3  # unreadable places shown
+_SET_ASIDE = 10
+_SENTENCE = 2000  # characters; a finding's sentences are our own words around cut values
+_INDENT = "  "
+_LABEL = 12  # columns
+_NARROWEST = 40
+
+_BOLD = "1"
+_COLOURS = {"info": "2", "low": "36", "medium": "33", "high": "31;1", "critical": "37;41;1"}  # ECMA-48 SGR
+
+
+def wants_colour(*, terminal: bool, environment: Mapping[str, str]) -> bool:
+    """Decide on colour: only on a terminal, not a dumb one, and not against NO_COLOR (no-color.org)."""
+    return terminal and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+
+
+def render(
+    findings: Iterable[Finding], summary: Summary, *, width: int = 100, colour: bool, wording: Wording
+) -> Iterator[str]:
+    """Give the text a piece at a time, each ending with a line end: every finding, then the summary.
+
+    `summary` is looked at after the last finding.
+    """
+    page = _Page(max(width, _NARROWEST), wording, colour=colour)
+    last = None
+    for finding in findings:
+        yield _text(page.finding(finding))
+        last = last or finding
+    yield _text(page.summary(summary, show=last))
+
+
+def render_finding(
+    finding: Finding, *, width: int = 100, colour: bool, wording: Wording, all_sightings: bool = False
+) -> str:
+    """Give one finding, with all its sightings if asked to."""
+    page = _Page(max(width, _NARROWEST), wording, colour=colour)
+    return _text(page.finding(finding, sightings=len(finding.sightings) if all_sightings else _SIGHTINGS))
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+class _Page:
+    """A width, a language and whether there is colour."""
+
+    def __init__(self, width: int, wording: Wording, *, colour: bool) -> None:
+        self._width = width
+        self._say = wording
+        self._colour = colour
+
+    def finding(self, finding: Finding, *, sightings: int = _SIGHTINGS) -> Iterator[str]:
+        explanation = finding.explanation
+        yield "-" * self._width
+        yield from self._headline(finding)
+        yield ""
+        yield from self._facts(finding)
+        for title, items in (
+            ("why", explanation.why.split("\n")),
+            ("innocent", explanation.innocent),
+            ("next", explanation.next),
+        ):
+            if any(items):
+                yield ""
+                yield self._painted(self._say.say(f"label.{title}"), _BOLD)
+                for item in items:
+                    yield from self._item(item)
+        yield ""
+        yield from self._sightings(finding.sightings, sightings)
+        yield ""
+
+    def _headline(self, finding: Finding) -> Iterator[str]:
+        level = self._say.say(f"level.{finding.level}")
+        sure = self._say.say("label.confidence", percent=round(finding.confidence * 100))
+        techniques = " ".join(safe(technique) for technique in finding.techniques)
+        yield f"{self._painted(level, _COLOURS[finding.level])}  {sure}  {safe(finding.id)}  {techniques}"
+        for line in self._wrapped(safe(finding.headline, limit=400), ""):
+            yield self._painted(line, _BOLD)
+
+    def _facts(self, finding: Finding) -> Iterator[str]:
+        looked_at = finding.looked_at
+        requests = self._say.say(
+            "label.requests",
+            requests=self._say.many("count.requests", looked_at.requests),
+            answered=looked_at.answered,
+            refused=looked_at.refused,
+        )
+        unknown = self._say.say("label.unknown")
+        verdict = finding.verdict
+        yield from self._fact("who", actor_phrase(self._say, finding.actor))
+        yield from self._fact("from", self._say.shown(finding.addresses) or unknown)
+        yield from self._fact("with", self._say.shown(finding.tools) or unknown)
+        yield from self._fact("when", when_phrase(self._say, finding.from_, finding.until))
+        yield from self._fact("looked-at", self._say.shown(looked_at.kinds) or unknown)
+        yield from self._fact(None, f"{reach_phrase(self._say, looked_at)}; {requests}")
+        if finding.chain:
+            yield from self._fact("then", self._say.shown(finding.chain))
+        decision = self._say.say(f"decision.{verdict.decision}")
+        yield from self._fact("verdict", self._say.say("verdict.by", decision=decision, by=verdict.by, why=verdict.why))
+
+    def _fact(self, label: str | None, text: str) -> Iterator[str]:
+        title = self._say.say(f"label.{label}") if label else ""
+        yield from self._wrapped(
+            safe(text, limit=_SENTENCE), f"{_INDENT}{title:<{_LABEL}}", " " * (len(_INDENT) + _LABEL)
+        )
+
+    def _item(self, item: str) -> Iterator[str]:
+        """Give a sentence as a bullet; a second line is a command, which stays whole so that it can be pasted."""
+        sentence, *commands = item.split("\n")
+        yield from self._wrapped(safe(sentence, limit=_SENTENCE), f"{_INDENT}- ", f"{_INDENT}  ")
+        for command in commands:
+            yield f"{_INDENT * 3}{safe(command, limit=_SENTENCE)}"
+
+    def _sightings(self, sightings: Sequence[Sighting], most: int) -> Iterator[str]:
+        shown = sightings[:most]
+        title = self._say.say("label.seen")
+        if len(shown) < len(sightings):
+            title = self._say.many("label.seen.some", len(sightings), shown=len(shown))
+        yield self._painted(title, _BOLD)
+        for sighting in shown:
+            time = f"{_INDENT}{self._say.shown(sighting.at)}  "
+            yield from self._wrapped(safe(sighting.text), time, _INDENT * 2)
+            origin = f"{safe(sighting.origin.path)}:{sighting.origin.line}"
+            yield from self._wrapped(f"{origin}  {safe(sighting.recogniser)}", _INDENT * 2)
+
+    def summary(self, summary: Summary, *, show: Finding | None) -> Iterator[str]:
+        yield "-" * self._width
+        yield from self._counts(summary)
+        yield ""
+        yield from self._read(summary.sources)
+        if summary.unreadable:
+            yield ""
+            yield from self._unreadable(summary)
+        if summary.set_aside:
+            yield ""
+            yield from self._set_aside(summary)
+        if summary.blind:
+            yield ""
+            yield self._painted(self._say.say("summary.blind"), _BOLD)
+            for blind in summary.blind:
+                fix = self._say.fix(blind)
+                yield from self._item(f"{self._say.cannot_show(blind)}\n{fix}" if fix else self._say.cannot_show(blind))
+        yield ""
+        yield self._say.say("summary.next", command=self._next(summary, show))
+
+    def _counts(self, summary: Summary) -> Iterator[str]:
+        counts = summary.findings_by_level
+        total = sum(counts.values())
+        text = self._say.say("summary.nothing")
+        if total:
+            levels = [
+                self._say.many(f"count.level.{level}", counts[level]) for level in LEVELS[::-1] if counts.get(level)
+            ]
+            text = self._say.many("summary.findings", total, levels=levels)
+        for line in self._wrapped(text, ""):
+            yield self._painted(line, _BOLD)
+        if summary.hidden:
+            yield from self._wrapped(self._say.many("summary.hidden", summary.hidden), "")
+
+    def _read(self, sources: Sequence[SourceSummary]) -> Iterator[str]:
+        yield self._painted(self._say.say("summary.read"), _BOLD)
+        if not sources:
+            yield f"{_INDENT}{self._say.say('summary.read.nothing')}"
+        column = max((len(safe(source.source)) for source in sources), default=0)
+        for source in sources:
+            name = f"{_INDENT}{safe(source.source):<{column}}  "
+            counts = self._say.say(
+                "summary.source",
+                files=self._say.many("count.files", source.files),
+                records=self._say.many("count.records", source.records),
+                kept=source.kept,
+            )
+            yield from self._wrapped(counts, name, " " * len(name))
+            if source.first and source.last:
+                span = self._say.say("summary.span", first=source.first, last=source.last)
+                yield from self._wrapped(span, " " * len(name))
+
+    def _unreadable(self, summary: Summary) -> Iterator[str]:
+        yield self._painted(self._say.many("summary.unreadable", summary.unreadable), _BOLD)
+        for place in summary.places[:_PLACES]:
+            text = f"{safe(place.path)}:{place.line}  {reason_phrase(self._say, place.reason)}"
+            yield from self._wrapped(text, _INDENT, _INDENT * 2)
+        if summary.unreadable > _PLACES:
+            yield f"{_INDENT}{self._say.say('summary.unreadable.all')}"
+
+    def _set_aside(self, summary: Summary) -> Iterator[str]:
+        yield self._painted(self._say.say("summary.set-aside"), _BOLD)
+        for aside in summary.set_aside[:_SET_ASIDE]:
+            text = f"{safe(aside.path)}  {reason_phrase(self._say, aside.reason)}"
+            yield from self._wrapped(text, _INDENT, _INDENT * 2)
+        more = len(summary.set_aside) - _SET_ASIDE
+        if more > 0:
+            yield f"{_INDENT}{self._say.many('summary.set-aside.more', more)}"
+
+    def _next(self, summary: Summary, show: Finding | None) -> str:
+        if show:
+            return self._say.say("summary.next.show", id=show.id)
+        return self._say.say("summary.next.rules" if summary.sources else "summary.next.demo")
+
+    def _wrapped(self, text: str, first: str, rest: str | None = None) -> list[str]:
+        return textwrap.wrap(
+            text,
+            self._width,
+            initial_indent=first,
+            subsequent_indent=first if rest is None else rest,
+            break_on_hyphens=False,  # names and options are read and pasted whole
+            drop_whitespace=True,
+        ) or [first]
+
+    def _painted(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text

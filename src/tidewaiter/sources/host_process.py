@@ -1,0 +1,190 @@
+"""From a process event of any host sensor to activities: a program was started, a socket was connected.
+
+Sensors differ in how they write an event; what it means does not. auditd, laurel and others fill a `Process`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import cache
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from tidewaiter.meaning.commandline import read_command
+from tidewaiter.meaning.vocabulary import load, resource_class
+from tidewaiter.model import Activity, Actor, Meaning, Origin, Outcome
+
+_TEXT = 500  # characters of a command line kept for people
+_MEMO = 20_000
+_MEMO_BYTES = 2000  # a longer command line is not worth remembering
+_SHOWN = 200  # arguments that are shown; a listing of thousands of files is no use to a reader
+_AGAIN = 1.0  # seconds in which repeated connects of one process are one act (the docker CLI tries three times)
+_EXEC_ERRORS: dict[int, Outcome] = {-13: "refused", -1: "refused"}  # EACCES, EPERM
+_CONNECT_ERRORS: dict[int, Outcome] = {-13: "refused", -1: "refused", -115: "unknown"}  # -115: EINPROGRESS
+_DELETED = " (deleted)"  # the kernel's mark behind the path of a file that is gone
+_NOT_FOUND = -2  # ENOENT: a shell tries the directories of PATH one after another
+
+Reading = Callable[..., tuple[Meaning, ...]]
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """An address behind which an engine, runtime or cluster component answers."""
+
+    name: str  # path, or host:port
+    engine: str
+    trait: str
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did something on a host, as a sensor of processes saw it."""
+
+    event: str  # the sensor's own identifier of the event, unique on the host
+    at: datetime
+    host: str = "host"
+    login: str | None = None  # account that logged in; None when the process belongs to no login
+    account: str | None = None  # account it acts as
+    pid: int | None = None
+    exe: str | None = None
+    comm: str | None = None
+    exit: int = 0  # negative errno of a system call that failed
+    inside_container: bool = False
+    container: str | None = None
+    origin: Origin
+
+
+@cache
+def _sockets() -> tuple[tuple[tuple[str, str], ...], dict[int, tuple[str, str]]]:
+    table: dict[str, Any] = load("sockets.yml")
+    paths = tuple((path if path.startswith("/") else f"/{path}", engine) for path, engine in table["paths"].items())
+    return paths, {port: (engine, trait) for port, (engine, trait) in table["ports"].items()}
+
+
+def endpoint_of_path(path: str) -> Endpoint | None:
+    """Name the engine behind a Unix socket, or None."""
+    for end, engine in _sockets()[0]:
+        if path.endswith(end) or path == end[1:]:
+            return Endpoint(name=path, engine=engine, trait="local-socket")
+    return None
+
+
+def endpoint_of_port(host: str, port: int) -> Endpoint | None:
+    """Name the engine or component behind a well-known TCP port, or None."""
+    found = _sockets()[1].get(port)
+    if found is None:
+        return None
+    shown = f"[{host}]" if ":" in host else host
+    return Endpoint(name=f"{shown}:{port}", engine=found[0], trait=found[1])
+
+
+def program(process: Process) -> str | None:
+    """Name the program by its file, or by the name it gave itself when the file is not known."""
+    # runc starts a container from a memory file that audit shows as "/".
+    exe = (process.exe or "").removesuffix(_DELETED).rpartition("/")[2]
+    return exe or process.comm or None
+
+
+class HostReader:
+    """Turns process events into activities; remembers command lines it understood and connects it just told."""
+
+    def __init__(self, read: Reading = read_command) -> None:
+        self._read = read
+        self._understood: dict[tuple[tuple[str, ...], str | None], tuple[Meaning, ...]] = {}
+        self._connects: dict[tuple[str, int | None, str, Outcome], datetime] = {}
+
+    def started(self, process: Process, argv: Sequence[str], *, shown: str | None = None) -> list[Activity]:
+        """Give what starting this program means; nothing when the file to start did not exist.
+
+        `shown` stands in for the text when the arguments are not known.
+        """
+        if process.exit == _NOT_FOUND or not argv:
+            return []
+        meanings = self._meanings(tuple(argv), process.exe.removesuffix(_DELETED) if process.exe else None)
+        if not meanings:
+            return []
+        outcome: Outcome = "unknown" if process.exit >= 0 else _EXEC_ERRORS.get(process.exit, "failed")
+        told = _short(shown) if shown is not None else _quoted(argv)
+        return [
+            _activity(process, meaning, outcome, told, _identity(process, str(index), *argv))
+            for index, meaning in enumerate(meanings)
+        ]
+
+    def connected(self, process: Process, endpoint: Endpoint) -> list[Activity]:
+        """Give the connection to an engine, once for the tries of one process within a second."""
+        outcome: Outcome = "answered" if process.exit >= 0 else _CONNECT_ERRORS.get(process.exit, "failed")
+        key = (process.host, process.pid, endpoint.name, outcome)
+        before = self._connects.get(key)
+        if before is not None and abs((process.at - before).total_seconds()) <= _AGAIN:
+            return []
+        _bounded(self._connects)[key] = process.at
+        tool = program(process)
+        meaning = Meaning(verb="connect", kind="socket", name=endpoint.name, tool=tool, traits=(endpoint.trait,))
+        told = f"{tool or '?'} connects to {endpoint.name}"
+        return [_activity(process, meaning, outcome, told, _identity(process, "connect", endpoint.name))]
+
+    def _meanings(self, argv: tuple[str, ...], exe: str | None) -> tuple[Meaning, ...]:
+        if sum(map(len, argv)) > _MEMO_BYTES:
+            return self._read(argv, exe=exe)
+        key = (argv, exe)
+        found = self._understood.get(key)
+        if found is None:
+            found = self._read(argv, exe=exe)
+            _bounded(self._understood)[key] = found
+        return found
+
+
+def _bounded(memo: dict[Any, Any]) -> dict[Any, Any]:
+    if len(memo) >= _MEMO:  # hostile variety costs speed, never memory
+        memo.clear()
+    return memo
+
+
+def _activity(process: Process, meaning: Meaning, outcome: Outcome, told: str, identity: str) -> Activity:
+    traits = set(meaning.traits)
+    if process.login is None and process.account is not None:
+        traits.add("no-login")
+    if process.inside_container:
+        traits.add("inside-container")
+    return Activity(
+        id=identity,
+        at=process.at,
+        actor=actor(process),
+        plane="host",
+        verb=meaning.verb,
+        kind=meaning.kind,
+        resource_class=resource_class(meaning.kind),
+        scope=meaning.scope,
+        namespace=meaning.namespace,
+        name=meaning.name,
+        outcome=outcome,
+        tool=meaning.tool,
+        container=process.container,
+        text=told,
+        traits=tuple(sorted(traits)),
+        origin=process.origin,
+    )
+
+
+def actor(process: Process) -> Actor:
+    """Name the account behind a process: the login, which outlives sudo, else the account it acts as."""
+    name = process.login or process.account
+    if name is None:
+        return Actor(kind="unknown", name="unknown", realm=process.host)
+    return Actor(kind="host-user", name=name, realm=process.host)
+
+
+def _identity(process: Process, *parts: str) -> str:
+    whole = "\x1f".join((process.host, process.event, *parts))
+    return blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+
+
+def _quoted(argv: Sequence[str]) -> str:
+    # An argument may be 128 KiB long; only what can be shown is quoted.
+    return _short(shlex.join(part if len(part) <= _TEXT else part[:_TEXT] for part in argv[:_SHOWN]))
+
+
+def _short(whole: str) -> str:
+    return whole if len(whole) <= _TEXT else f"{whole[: _TEXT - 1]}…"

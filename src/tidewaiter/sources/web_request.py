@@ -1,0 +1,88 @@
+"""What the readers of web access logs share: one request out of a log, in normal form."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from hashlib import blake2b
+from typing import NamedTuple
+
+from tidewaiter.meaning.web_target import Target, read_web
+from tidewaiter.model import Activity, Actor, Origin
+from tidewaiter.sources.http_activity import NOT_RECORDED, is_kept, outcome_of, request_activity
+
+_REQUEST_LINE = re.compile(r"([A-Z]{1,16}) (\S.*?)(?: HTTP/\d(?:\.\d)?)?\Z", re.DOTALL)
+_ABSENT = frozenset({"", "-"})
+_MANY = 10_000  # different lines with one time stamp that are told apart by number
+
+
+class WebRequest(NamedTuple):
+    """One request as a web server logged it; "" and None where the log does not say."""
+
+    line: str  # "GET /path HTTP/1.1"
+    status: int | None = None
+    address: str = ""
+    user: str = ""  # who authenticated, or claimed to
+    certificate: str = ""  # common name of an accepted client certificate
+    agent: str = ""
+    size: int | None = None
+
+
+class Occurrences:
+    """Numbers equal lines that carry the same time, so that requests within one second are all counted.
+
+    Reading the file again gives the same numbers. Lines of one second stand together in an access log.
+    """
+
+    def __init__(self) -> None:
+        self._stamp = ""
+        self._seen: dict[bytes, int] = {}
+
+    def number(self, stamp: str, raw: bytes) -> int:
+        """Say how often this line came before with this time stamp; counts it."""
+        if stamp != self._stamp or len(self._seen) >= _MANY:
+            self._stamp = stamp
+            self._seen.clear()
+        key = blake2b(raw, digest_size=8).digest()
+        count = self._seen.get(key, 0)
+        self._seen[key] = count + 1
+        return count
+
+
+def target_of(request: WebRequest) -> Target | None:
+    """Say what a request does when it is one to a container API that matters here."""
+    found = _REQUEST_LINE.match(request.line)
+    target = read_web(found[1], found[2], request.agent) if found else None
+    return target if target and is_kept(target.meaning) else None
+
+
+def normalise(request: WebRequest, target: Target, *, id: str, at: datetime, origin: Origin) -> Activity:  # noqa: A002
+    """Put a request to a container API into normal form."""
+    found = _REQUEST_LINE.match(request.line)
+    outcome = outcome_of(request.status)
+    address = None if request.address in _ABSENT or request.address.startswith(("unix:", "@")) else request.address
+    realm = "engine" if target.plane == "engine" else "web"
+    return request_activity(
+        target.meaning,
+        id=id,
+        at=at,
+        actor=_actor(request, address, realm, refused=outcome == "refused"),
+        origin=origin,
+        text=f"{found[1]} {found[2]}" if found else request.line,
+        plane=target.plane,
+        outcome=outcome,
+        agent=None if request.agent in _ABSENT else request.agent,
+        disclosed=request.size,
+        address=address,
+    )
+
+
+def _actor(request: WebRequest, address: str | None, realm: str, *, refused: bool) -> Actor:
+    """Say who asked. A server logs the user of basic authentication even when the password was wrong."""
+    if request.certificate:
+        return Actor(kind="user", name=request.certificate, realm=realm)
+    if request.user not in _ABSENT and not refused:
+        return Actor(kind="user", name=request.user, realm=realm)
+    if address:
+        return Actor(kind="address", name=address, realm=realm)
+    return Actor(kind="unknown", name=NOT_RECORDED, realm=realm)

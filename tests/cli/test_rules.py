@@ -60,14 +60,18 @@ def test_show_explains_a_correlation() -> None:
         (
             {"hit": [{"verb": "get"}], "miss": []},
             EXAMPLE_FAILED,
-            "a-rule@1: get pods answered user is not recognised\n"
-            "  where: a.yml: examples.hit[0]\n1 rules, 1 examples: 1 failed",
+            (
+                "a-rule@1: get pods answered user is not recognised\n"
+                "  where: a.yml: examples.hit[0]\n1 rules, 1 examples: 1 failed"
+            ),
         ),
         (
             {"hit": [{}], "miss": [{"scope": "one"}]},
             EXAMPLE_FAILED,
-            "a-rule@1: list pods one answered user is recognised\n"
-            "  where: a.yml: examples.miss[0]\n1 rules, 2 examples: 1 failed",
+            (
+                "a-rule@1: list pods one answered user is recognised\n"
+                "  where: a.yml: examples.miss[0]\n1 rules, 2 examples: 1 failed"
+            ),
         ),
         ({}, FINISHED, "without an example that hits: a-rule\n1 rules, 0 examples: 0 failed"),
     ],

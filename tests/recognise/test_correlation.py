@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -117,7 +118,7 @@ def test_every_full_window_and_no_other_lies_in_a_match(given: list[tuple[int, s
     assert max((match.most for match in found), default=0) == max(
         (len({row.value for row in window}) for window in full), default=0
     )
-    assert all(before.last < after.first for before, after in zip(found, found[1:], strict=False))
+    assert all(before.last < after.first for before, after in pairwise(found))
 
 
 loaded_values = loaded(VALUES)

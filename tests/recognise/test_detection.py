@@ -68,5 +68,5 @@ def test_shape(seen: Any, wanted: Condition) -> None:
 def test_every_field_of_a_plane_may_be_named(plane: str) -> None:
     for name, field in FIELDS.items():
         if plane in field.planes:
-            value = {"number": 1, "text": sorted(field.words)[0] if field.words else "other"}.get(field.sort, "encoded")
+            value = {"number": 1, "text": min(field.words) if field.words else "other"}.get(field.sort, "encoded")
             assert condition({name: plane if name == "plane" else value}, plane)

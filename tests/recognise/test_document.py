@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,7 +76,5 @@ def test_nothing_and_empty_documents_give_nothing() -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_gives_documents_or_a_rule_error(text: str) -> None:
-    try:
-        list(documents(text, "x.yml"))
-    except RuleError as problem:
-        assert problem.where.startswith("x.yml")
+    with suppress(RuleError):
+        assert all(document.line() >= 1 for document in documents(text, "x.yml"))

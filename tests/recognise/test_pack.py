@@ -117,8 +117,8 @@ def test_packaged_rules_look_at_no_field_that_has_many_values() -> None:
 
 def test_the_memo_and_the_plain_way_agree_on_every_example() -> None:
     pack = packaged()
-    for rule in pack.recognisers:
-        for seen in (*rule.examples.hit, *rule.examples.miss):
+    for one in pack.recognisers:
+        for seen in (*one.examples.hit, *one.examples.miss):
             plain = {
                 other.about.key
                 for other in pack.recognisers

@@ -13,7 +13,7 @@ from tidewaiter.sources.web_request import WebRequest
 
 DATA = Path(__file__).parent.parent / "data" / "web"
 STAMP = b"[23/Nov/2026:09:25:52 +0000]"
-LIST = b'10.0.0.1 - - ' + STAMP + b' "GET /v1.41/containers/json HTTP/1.1" 200 3 "-" "curl/7.88.1"'  # fmt: skip
+LIST = b"10.0.0.1 - - " + STAMP + b' "GET /v1.41/containers/json HTTP/1.1" 200 3 "-" "curl/7.88.1"'  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["nginx_combined.log", "podman.log"])
@@ -24,29 +24,45 @@ def test_golden(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("who", "request_", "tail", "expected"),
+    ("who", "address", "user"),
     [
-        (b"10.0.0.1 - -", b"GET /a HTTP/1.1", b'200 3 "-" "curl/7"', WebRequest("GET /a HTTP/1.1", 200, "10.0.0.1", "-", "", "curl/7", 3)),
-        (b"10.0.0.1 - -", b"GET /a HTTP/1.1", b"304 -", WebRequest("GET /a HTTP/1.1", 304, "10.0.0.1", "-", "", "", None)),
-        (b"10.0.0.1 - -", b"GET /a HTTP/1.1", b'200 3 "" ""', WebRequest("GET /a HTTP/1.1", 200, "10.0.0.1", "-", "", "", 3)),
-        (b"10.0.0.1 - eva", b"GET /a HTTP/1.1", b'200 3 "-" "x" "10.9.9.9" rt=0.1', WebRequest("GET /a HTTP/1.1", 200, "10.0.0.1", "eva", "", "x", 3)),
-        (b"10.0.0.1 - eva m", b"GET /a HTTP/1.1", b'200 3 "-" "x"', WebRequest("GET /a HTTP/1.1", 200, "10.0.0.1", "eva m", "", "x", 3)),
-        (b"2001:db8::1 - -", b"GET /a HTTP/1.1", b'200 3 "-" "x"', WebRequest("GET /a HTTP/1.1", 200, "2001:db8::1", "-", "", "x", 3)),
-        (b"[2001:db8::1]:99 - -", b"GET /a HTTP/1.1", b'200 3 "-" "x"', WebRequest("GET /a HTTP/1.1", 200, "2001:db8::1", "-", "", "x", 3)),
-        (b"10.0.0.1:4711 - -", b"GET /a HTTP/1.1", b'200 3 "-" "x"', WebRequest("GET /a HTTP/1.1", 200, "10.0.0.1", "-", "", "x", 3)),
-        (b"host.example - -", b"GET /a HTTP/1.1", b'200 3 "-" "x"', WebRequest("GET /a HTTP/1.1", 200, "host.example", "-", "", "x", 3)),
-        (b"shop.example:443 10.0.0.1 - eva", b"GET /a HTTP/1.1", b'200 3 "-" "x"', WebRequest("GET /a HTTP/1.1", 200, "10.0.0.1", "eva", "", "x", 3)),
-        (b"10.0.0.1 - -", rb"GET /a?x=\x22\x5C\xD0\xB8 HTTP/1.1", rb'200 3 "-" "a\x22b"', WebRequest('GET /a?x="\\и HTTP/1.1', 200, "10.0.0.1", "-", "", 'a"b', 3)),
-        (b"10.0.0.1 - -", rb'GET /a?x=\"\\ HTTP/1.1', rb'200 3 "-" "a\"b"', WebRequest('GET /a?x="\\ HTTP/1.1', 200, "10.0.0.1", "-", "", 'a"b', 3)),
-        (b"10.0.0.1 - -", b'GET /a?x="y" HTTP/1.1', b'200 3 "-" "x"', WebRequest('GET /a?x="y" HTTP/1.1', 200, "10.0.0.1", "-", "", "x", 3)),
-        (b"10.0.0.1 - -", b"GET /\xff HTTP/1.1", b'400 0 "-" "-"', WebRequest("GET /\ufffd HTTP/1.1", 400, "10.0.0.1", "-", "", "-", 0)),
-        (b"10.0.0.1 - -", rb"\x16\x03\x01", b'400 0 "-" "-"', WebRequest("\x16\x03\x01", 400, "10.0.0.1", "-", "", "-", 0)),
-        (b"10.0.0.1 - -", b"", b'400 0 "-" "-"', WebRequest("", 400, "10.0.0.1", "-", "", "-", 0)),
+        (b"10.0.0.1 - -", "10.0.0.1", "-"),
+        (b"10.0.0.1 - eva", "10.0.0.1", "eva"),
+        (b"10.0.0.1 - eva m", "10.0.0.1", "eva m"),
+        (b"10.0.0.1 - [x] [23/Nov/2026:00:00:00 +0000]", "10.0.0.1", "[x] [23/Nov/2026:00:00:00 +0000]"),
+        (b"10.0.0.1:4711 - -", "10.0.0.1", "-"),
+        (b"2001:db8::1 - -", "2001:db8::1", "-"),
+        (b"[2001:db8::1]:99 - -", "2001:db8::1", "-"),
+        (b"host.example - -", "host.example", "-"),
+        (b"@ - -", "@", "-"),
+        (b"shop.example:443 10.0.0.1 - eva", "10.0.0.1", "eva"),
     ],
-)  # fmt: skip
-def test_takes_lines_apart(who: bytes, request_: bytes, tail: bytes, expected: WebRequest) -> None:
-    line = who + b" " + STAMP + b' "' + request_ + b'" ' + tail
-    assert parse(line) == (expected, "23/Nov/2026:09:25:52 +0000")
+)
+def test_reads_who_asked(who: bytes, address: str, user: str) -> None:
+    parsed = parse(LIST.replace(b"10.0.0.1 - -", who))
+    assert parsed is not None
+    assert (parsed[0].address, parsed[0].user, parsed[1]) == (address, user, "23/Nov/2026:09:25:52 +0000")
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        (b'"GET /a HTTP/1.1" 200 3 "-" "x"', ("GET /a HTTP/1.1", 200, 3, "x")),
+        (b'"GET /a HTTP/1.1" 304 -', ("GET /a HTTP/1.1", 304, None, "")),
+        (b'"GET /a HTTP/1.1" 200 3 "" ""', ("GET /a HTTP/1.1", 200, 3, "")),
+        (b'"GET /a HTTP/1.1" 200 3 "-" "x" "10.9.9.9" rt=0.1', ("GET /a HTTP/1.1", 200, 3, "x")),
+        (rb'"GET /a?x=\x22\x5C\xD0\xB8 HTTP/1.1" 200 3 "-" "a\x22b"', ('GET /a?x="\\и HTTP/1.1', 200, 3, 'a"b')),
+        (rb'"GET /a?x=\"\\ HTTP/1.1" 200 3 "-" "a\"b"', ('GET /a?x="\\ HTTP/1.1', 200, 3, 'a"b')),
+        (b'"GET /a?x="y" HTTP/1.1" 200 3 "-" "x"', ('GET /a?x="y" HTTP/1.1', 200, 3, "x")),
+        (b'"GET /\xff HTTP/1.1" 400 0 "-" "-"', ("GET /\ufffd HTTP/1.1", 400, 0, "-")),
+        (rb'"\x16\x03\x01" 400 0 "-" "-"', ("\x16\x03\x01", 400, 0, "-")),
+        (b'"" 400 0 "-" "-"', ("", 400, 0, "-")),
+    ],
+)
+def test_reads_what_was_asked(rest: bytes, expected: tuple[str, int, int | None, str]) -> None:
+    parsed = parse(b"10.0.0.1 - - " + STAMP + b" " + rest)
+    assert parsed is not None
+    assert parsed[0] == WebRequest(expected[0], expected[1], "10.0.0.1", "-", agent=expected[3], size=expected[2])
 
 
 def test_a_quote_in_the_target_cannot_forge_the_status() -> None:

@@ -31,16 +31,21 @@ def test_golden(name: str) -> None:
     check_golden(DATA / f"{name}.golden.jsonl", as_json_lines(found))
 
 
+LISTED = ("list", "containers", "unknown", "GET /v1.41/containers/json")
+SYSLOG = b"Nov 23 09:00:00 node7 dockerd[811]: "
+SYSLOG_3339 = b"2026-11-23T09:00:00.1+00:00 node7 dockerd[8]: "
+
+
 @pytest.mark.parametrize(
     ("line", "gives"),
     [
-        (CALLING, [("list", "containers", "unknown", "GET /v1.41/containers/json", "engine")]),
-        (CALLING + b" spanID=41f6a97af94a5bd8 traceID=088e\r", [("list", "containers", "unknown", "GET /v1.41/containers/json", "engine")]),
+        (CALLING, [(*LISTED, "engine")]),
+        (CALLING + b" spanID=41f6a97af94a5bd8 traceID=088e\r", [(*LISTED, "engine")]),
         (NEWER, [("list", "containers", "unknown", "GET /v1.51/containers/json?all=1", "engine")]),
         (NEWER + b" status=403", [("list", "containers", "refused", "GET /v1.51/containers/json?all=1", "engine")]),
         (HANDLER, [("get", "containers", "failed", "GET /v1.41/containers/nope/json", "engine")]),
-        (b"Nov 23 09:00:00 node7 dockerd[811]: " + CALLING, [("list", "containers", "unknown", "GET /v1.41/containers/json", "node7")]),
-        (b"2026-11-23T09:00:00.1+00:00 node7 dockerd[8]: " + CALLING, [("list", "containers", "unknown", "GET /v1.41/containers/json", "node7")]),
+        (SYSLOG + CALLING, [(*LISTED, "node7")]),
+        (SYSLOG_3339 + CALLING, [(*LISTED, "node7")]),
         (b"Nov 23 09:00:00 node7 sshd[8]: Calling GET /info", []),
         (OTHER, []),
         (CALLING.replace(b"GET", b"HEAD"), []),
@@ -52,7 +57,7 @@ def test_golden(name: str) -> None:
         (b'{"MESSAGE":[300],"_COMM":"dockerd"}', []),
         (b'{"MESSAGE":{"a":1},"_COMM":["dockerd"],"SYSLOG_IDENTIFIER":"dockerd"}', []),
     ],
-)  # fmt: skip
+)
 def test_one_line(line: bytes, gives: list[tuple[str, str, str, str, str]]) -> None:
     found, tally = read(SOURCE, line)
     assert [(one.verb, one.kind, one.outcome, one.text, one.actor.realm) for one in found] == gives
@@ -82,12 +87,17 @@ def test_unreadable_lines_are_counted_with_their_place(line: bytes, reason: str)
 
 def test_a_failure_is_told_only_when_its_request_was_not() -> None:
     request = CALLING.replace(b"/containers/json", b"/containers/nope/json?size=1")
-    assert [one.outcome for one in read(SOURCE, request + b"\n" + HANDLER)[0]] == ["unknown"]
-    assert [one.outcome for one in read(SOURCE, request + b"\n" + HANDLER + b"\n" + HANDLER)[0]] == [
-        "unknown",
-        "failed",
-    ]
-    assert [one.outcome for one in read(SOURCE, CALLING + b"\n" + HANDLER)[0]] == ["unknown", "failed"]
+    twice = HANDLER.replace(b"01Z", b"01.04Z")
+    later = HANDLER.replace(b"00:01Z", b"01:01Z")
+    for lines, outcomes in (
+        ([request, HANDLER, HANDLER], ["unknown"]),
+        ([request, later], ["unknown", "failed"]),
+        ([HANDLER, twice], ["failed"]),
+        ([HANDLER, later], ["failed", "failed"]),
+        ([CALLING, HANDLER], ["unknown", "failed"]),
+        ([HANDLER.replace(b"2026-11-23T09:00:01Z", b"9999-12-31T23:59:59Z")] * 2, ["failed"]),
+    ):
+        assert [one.outcome for one in read(SOURCE, b"\n".join(lines))[0]] == outcomes
 
 
 def test_says_what_the_log_cannot_show() -> None:

@@ -77,7 +77,7 @@ def test_a_request_in_normal_form() -> None:
         ({"auid": None, "exe": None, "cmdline": None}, "host-user", "ci", ("peer-gone",)),
         ({"cgroup": f"9:name=systemd:/docker/{ID}"}, "container", ID[:12], ("inside-container",)),
         ({"cgroup": f"0::/system.slice/docker-{ID}.scope"}, "container", ID[:12], ("inside-container",)),
-        ({"cgroup": f"0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope"}, "container", ID[:12], ("inside-container",)),
+        ({"cgroup": f"0::/kubepods.slice/cri-containerd-{ID}.scope"}, "container", ID[:12], ("inside-container",)),
         ({"cgroup": [f"4:cpu:/kubepods/besteffort/pod1/{ID}", "0::/"]}, "container", ID[:12], ("inside-container",)),
         ({"cgroup": f"0::/docker/{ID[:30]}"}, "host-user", "ci", ()),
         ({"uid": "x", "user": 7}, "unknown", "unknown uid", ()),

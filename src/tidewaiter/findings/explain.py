@@ -77,14 +77,14 @@ def finding(
                 addresses=episode.addresses,
                 tools=episode.tools,
             ),
-            why=" ".join(why),
+            why="\n".join(why),
             innocent=innocent(episode, benign, wording),
             next=next_questions(episode, identity, sightings, wording),
         ),
         verdict=Verdict(
             decision=judgement.decision,
             by="tidewaiter",
-            why=why[0] if why else wording.say("why.bits", bits=judgement.bits),
+            why=_first_sentence(why) or wording.say("why.bits", bits=judgement.bits),
         ),
     )
 
@@ -103,6 +103,10 @@ def _headline(episode: Episode, judgement: Judgement, rules: Mapping[str, RuleWo
     return wording.say(f"headline.{judgement.headline}", actor=who)
 
 
+def _first_sentence(sentences: Sequence[str]) -> str:
+    return sentences[0].partition(". ")[0].rstrip(".") + "." if sentences else ""
+
+
 def _why(episode: Episode, rules: Mapping[str, RuleWords], wording: Wording) -> list[str]:
     sentences: list[str] = []
     for rule in episode.tripwires:
@@ -113,7 +117,7 @@ def _why(episode: Episode, rules: Mapping[str, RuleWords], wording: Wording) -> 
     sentences += [surprise_phrase(wording, item) for item in episode.surprises]
     if episode.estate_learning:
         sentences.append(wording.say("why.estate-learning"))
-    elif episode.state == "learning":
+    elif episode.state == "learning" and episode.history:
         sentences.append(wording.many("why.learning", episode.history))
     if episode.requests and episode.refused == episode.requests:
         sentences.append(wording.say("why.all-refused"))

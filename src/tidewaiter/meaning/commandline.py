@@ -53,9 +53,9 @@ def read_command(argv: Sequence[str], *, exe: str | None = None) -> tuple[Meanin
     if not argv:
         return ()
     name = argv[0].rpartition("/")[2]
-    if not _program(name) and (exe is None or _program(exe.rpartition("/")[2]) not in _TOOLS):
-        if name in _DULL or SUBCOMMAND_WORDS.isdisjoint(argv):
-            return ()
+    unknown = not _program(name) and (exe is None or _program(exe.rpartition("/")[2]) not in _TOOLS)
+    if unknown and (name in _DULL or SUBCOMMAND_WORDS.isdisjoint(argv)):
+        return ()
     words = tuple(argv)
     if sum(map(len, words)) <= _MEMO_SIZE:
         return _remembered(words, exe)

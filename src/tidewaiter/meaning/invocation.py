@@ -182,9 +182,9 @@ def _meaning(invocation: Invocation, target: _Target, traits: frozenset[str], se
             if "all" in invocation.names[:1]:
                 more.add("whole-inventory")
         elif verb in {"create", "exec", "connect"}:
-            scope = "one"
+            scope = _scope_of_unnamed(verb)
     else:
-        scope = "everything" if verb not in {"create", "exec", "connect"} else "one"
+        scope = _scope_of_unnamed(verb)
         namespace = namespace if not grammar.tool.by_namespace else None
     return Meaning(
         verb=verb,
@@ -195,6 +195,12 @@ def _meaning(invocation: Invocation, target: _Target, traits: frozenset[str], se
         tool=grammar.family,
         traits=tuple(sorted(more)),
     )
+
+
+def _scope_of_unnamed(verb: Verb) -> Scope | None:
+    if verb == "connect":
+        return None
+    return "one" if verb in {"create", "exec"} else "everything"
 
 
 def _in_namespaces(invocation: Invocation, target: _Target) -> bool:

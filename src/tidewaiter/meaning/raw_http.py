@@ -29,6 +29,8 @@ _SOCAT_TCP = re.compile(
     r"(?:TCP[46]?|TCP[46]?-CONNECT|OPENSSL|OPENSSL-CONNECT|SSL):(?P<host>[^,:]+):(?P<port>\d+)", re.IGNORECASE
 )
 _ENGINE_ONLY = re.compile(r"/v\d+\.\d+/|/[^?]*/json(?:\?|\Z)")  # a path that hardly any other server has
+_CLUSTER_GROUP = re.compile(r"/apis/(?:apps|batch|autoscaling|policy|extensions|[a-z0-9.-]+\.(?:k8s|openshift)\.io)/")
+_IP = re.compile(r"\d+\.\d+\.\d+\.\d+|[0-9a-f]*:[0-9a-f:.]+|localhost")
 _CLUSTER_HOST = re.compile(r"kubernetes(?:\.default.*)?\Z|.*KUBERNETES.*", re.IGNORECASE | re.DOTALL)
 
 
@@ -52,6 +54,8 @@ def _words() -> dict[str, Any]:
     words: dict[str, Any] = load("tools/http.yml")
     words["interpreters"] = frozenset(words["interpreters"].split())
     words["speakers"] = {name: family for family, names in words["speakers"].items() for name in names.split()}
+    for key in ("core_kinds", "core_kinds_of_common_words"):
+        words[key] = frozenset(words[key].split())
     words["nc_values"] = frozenset(words["nc_values"].split())
     words["ports"] = {str(port): what for what, ports in words["ports"].items() for port in ports}
     sockets = "|".join(map(re.escape, words["sockets"]))
@@ -214,18 +218,22 @@ def _is_engine_socket(path: str) -> bool:
 
 
 def _is_api_server(address: Address, port_says: str | None) -> bool:
-    """Tell an API server by host and path, or by port and path; on 443 the kind must be a built-in one."""
+    """Tell an API server by its name, or by port and path; on ports that web servers share the path must be its own.
+
+    `/api/v1/users` is what any web application has; `/api/v1/namespaces/x/pods` or `/apis/apps/v1/…` is not.
+    """
     path = address.target.partition("?")[0]
-    host = address.host
-    named = bool(_CLUSTER_HOST.match(host))
-    if named or (is_open(address.port) and "KUBERNETES" in address.port):
+    if _CLUSTER_HOST.match(address.host) or (is_open(address.port) and "KUBERNETES" in address.port):
         return True
-    if not path.startswith(("/api/", "/apis/")) and path not in {"/api", "/apis"}:
+    if port_says == "cluster":
+        return path.startswith(("/api/", "/apis/")) or path in {"/api", "/apis", "/version"}
+    if port_says != "shared" and not (is_open(address.port) or is_open(address.host)):
         return False
-    if address.port in {"443", ""} or is_open(address.port) or is_open(host):
-        found = read_path("GET", address.target)
-        return found is not None and found.kind != "api" and resource_class(found.kind) != "custom"
-    return port_says == "cluster"
+    if _CLUSTER_GROUP.match(path):
+        return True
+    kind = path.removeprefix("/api/v1/").partition("/")[0] if path.startswith("/api/v1/") else ""
+    at_address = is_open(address.host) or _IP.fullmatch(address.host) is not None or "/namespaces/" in path
+    return kind in _words()["core_kinds"] or (at_address and kind in _words()["core_kinds_of_common_words"])
 
 
 def _by_segment(table: str, address: Address, tool: str, setting: Setting) -> list[Meaning]:

@@ -8,7 +8,8 @@ or as kubectl's `get` or `describe`. Then points are added:
   others have too (`nodes`, `services`);
 * 2 for an option that few other programs have (`--no-trunc`, `-aq` of `ps`, `-A`, `-n kube-system`);
 * 2 for a program in a place where programs do not live (/tmp, /dev/shm, a hidden file), 1 for one in the current folder
-  or in somebody's home.
+  or in somebody's home;
+* 1 for a name that people use as an alias (`k`).
 
 Three points are needed. So `/tmp/systemd-resolved ps` is taken for docker (1 + 2) and `svc ps` or `./svc ps` is not. A
 program of `packs/vocabulary/programs.yml` is never suspected. With the kernel's own word for the program (`exe`) none
@@ -61,6 +62,7 @@ def suspect(words: Sequence[str]) -> Invocation | None:
             continue
         points = _points(invocation)
         points += place if points else 0
+        points += 1 if points and name in grammars()[family].tool.aliases.split() else 0
         if points >= ENOUGH and (best is None or points > best[0]):
             best = points, invocation
     return best[1] if best else None

@@ -45,6 +45,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """One tool as its table describes it."""
 
     names: str  # program names; extensions (.exe), versions (-1.29) and folders are taken off before
+    aliases: str = ""  # names people give it; too short to be sure
     like: str = ""  # the tool whose commands and properties it shares
     values: str = ""  # global options that take a value
     anywhere: bool | None = None  # global options may stand behind the sub-command, short ones too

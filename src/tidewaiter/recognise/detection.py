@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, cast
 
 from tidewaiter.meaning.vocabulary import load
@@ -97,15 +98,14 @@ def _expand(document: Document, key: str, value: Any, keys: tuple[Any, ...]) -> 
     return found
 
 
-def compile_detection(document: Document, detections: Any, reads: Sequence[Plane]) -> Condition:
-    """Give the condition of a rule. `detections` is pySigma's SigmaDetections, already checked with `check`."""
+def compile_detection(document: Document, detections: Any, tree: Any, reads: Sequence[Plane]) -> Condition:
+    """Give the condition of a rule from pySigma's SigmaDetections and its condition, not yet resolved."""
     named = {
         name: _detection(document, name, detection, reads, ("detection", name))
         for name, detection in detections.detections.items()
     }
     used: set[str] = set()
-    tree = detections.parsed_condition[0].parse(postprocess=False)
-    condition = _condition(document, tree, named, used, detections)
+    condition = _condition(document, tree, named, used)
     for name in named:
         if name not in used:
             raise document.error(
@@ -117,7 +117,7 @@ def compile_detection(document: Document, detections: Any, reads: Sequence[Plane
     return condition
 
 
-def _condition(document: Document, node: Any, named: Mapping[str, Condition], used: set[str], every: Any) -> Condition:
+def _condition(document: Document, node: Any, named: Mapping[str, Condition], used: set[str]) -> Condition:
     kind = type(node).__name__
     if kind == "ConditionIdentifier":
         if node.identifier not in named:
@@ -132,14 +132,16 @@ def _condition(document: Document, node: Any, named: Mapping[str, Condition], us
         used.add(node.identifier)
         return named[node.identifier]
     if kind == "ConditionSelector":
-        names = [found.identifier for found in node.resolve_referenced_detections(every)]
+        pattern = "*" if node.pattern == "them" else node.pattern
+        # As the Sigma specification says, "them" and patterns leave out names that begin with an underscore.
+        names = [name for name in named if fnmatchcase(name, pattern) and name[0] != "_"]
         if not names:
             raise document.error(f"no search identifier is like {node.pattern!r}", "detection", "condition")
         used.update(names)
         found = tuple(named[name] for name in names)
         joined = All if node.cond_class.__name__ == "ConditionAND" else Either
         return found[0] if len(found) == 1 else joined(found)
-    parts = tuple(_condition(document, part, named, used, every) for part in node.args)
+    parts = tuple(_condition(document, part, named, used) for part in node.args)
     if kind == "ConditionNOT":
         return Not(parts[0])
     return All(parts) if kind == "ConditionAND" else Either(parts)

@@ -21,7 +21,8 @@ from tidewaiter.sources.timestamps import common_log
 from tidewaiter.sources.web_request import Occurrences, WebRequest, normalise, target_of
 
 NAME = "access-log"
-_HEAD = rb"(?P<who>[^\[]{5,1024}?) \[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:[^\]]{1,40})\] "
+# A user name may hold blanks and brackets, but never a bare quote: the first date before a quote is the time.
+_HEAD = rb"(?P<who>.{5,16384}?) \[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:[^\]]{1,40})\] "
 _TAIL = rb' (?P<status>\d{3}|-) (?P<size>\d{1,19}|-)(?=\s|\Z)(?: "(?:[^"\\]|\\.)*" "(?P<agent>(?:[^"\\]|\\.)*)")?'
 _LINE = re.compile(_HEAD + rb'"(?P<request>(?:[^"\\]|\\.)*)"' + _TAIL, re.DOTALL)
 _UNESCAPED = re.compile(_HEAD + rb'"(?P<request>.*?)"' + _TAIL, re.DOTALL)  # a writer that does not escape quotes

@@ -36,7 +36,7 @@ _HAZARD = re.compile(
 _OTHER_SHELLS = frozenset({"powershell", "pwsh", "cmd"})  # with encodings and quoting of their own
 _FEW = 16  # values that are found faster one by one than by looking at every field
 _MEMO = 50_000
-_MEMO_BYTES = 400  # longer argument lists rarely come twice
+_SURE, _CARRIER, _OTHER, _DULL = "sure", "carrier", "other", "dull"  # what a program's name says of its arguments
 
 
 class Needles:
@@ -46,12 +46,18 @@ class Needles:
         clients = {name for name in http_names() if not is_interpreter(name)}
         sure = {*tool_names(), *clients, *_OTHER_SHELLS}
         self._sure = _names(sure, start=True)  # what it is called with decides
-        self._carries = _names(TOOL_WORDS.union(wrappers()) - sure, start=True)  # runs what stands in its arguments
+        self._carriers = _names(TOOL_WORDS.union(wrappers()) - sure, start=True)  # runs what stands in its arguments
         self._carried = _names(sure)
         self._tool = _names(tool_names(), start=True)
         self._commands = frozenset(word.encode() for word in SUBCOMMAND_WORDS)
         self._dull = frozenset(name.encode() for name in known_programs() - TOOL_WORDS)
-        self._arguments: dict[bytes, bool] = {}
+        # As the words stand in a record: quoted, bare, or in hex by a program that quotes everything.
+        self._raw = frozenset(
+            form
+            for word in self._commands
+            for form in (b'"%b"' % word, word, word.hex().encode(), word.hex().upper().encode())
+        )
+        self._sorts: dict[bytes, str] = {}
         self._programs: dict[bytes, bool] = {}
         self._addresses: dict[bytes, bool] = {}
 
@@ -63,29 +69,33 @@ class Needles:
         return found
 
     def _by_arguments(self, data: bytes) -> Iterator[bytes]:
-        memo = self._arguments
+        judge = self.arguments
         for identity, arguments in _EXECVE.findall(data):
-            wanted = memo.get(arguments)
-            if wanted is None:
-                wanted = self.arguments(arguments)
-                if len(arguments) <= _MEMO_BYTES:
-                    _bounded(memo)[arguments] = wanted
-            if wanted:
+            if judge(arguments):
                 yield identity
 
     def arguments(self, body: bytes) -> bool:
         """Say whether an EXECVE record may belong to a command that means something."""
         first = _FIRST.match(body)
-        if first is None or _SPLIT.search(body):
+        if first is None:  # the arguments of a long list go on here
             return True
-        name = _file_name(plain(first[1]))
-        if self._sure.match(name):
-            return True
-        if self._carries.match(name):
-            return self._tells(b" ".join(map(plain, _VALUE.findall(body, first.end()))))
-        if name in self._dull:
+        sort = self._sorts.get(first[1])
+        if sort is None:
+            sort = self._sort(_file_name(plain(first[1])))
+            _bounded(self._sorts)[first[1]] = sort
+        if sort is _DULL:
             return False
-        return not self._commands.isdisjoint(map(plain, _VALUE.findall(body, first.end())))
+        if sort is _SURE or _SPLIT.search(body):
+            return True
+        values = _VALUE.findall(body, first.end())
+        return self._tells(b" ".join(map(plain, values))) if sort is _CARRIER else not self._raw.isdisjoint(values)
+
+    def _sort(self, name: bytes) -> str:
+        if self._sure.match(name):
+            return _SURE
+        if self._carriers.match(name):
+            return _CARRIER
+        return _DULL if name in self._dull else _OTHER
 
     def _tells(self, words: bytes) -> bool:
         # Quotes inside a word vanish in a shell: d"oc"ker is docker. A backslash is a hazard.

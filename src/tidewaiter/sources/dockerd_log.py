@@ -4,8 +4,8 @@ Documentation: https://docs.docker.com/engine/daemon/logs/ ; behaviour measured 
 Requests are logged only by `dockerd -D`, as `Calling GET /v1.41/…` (later sources: `handling GET request` with the
 fields `method` and `request-url`), and never with a user, an address, a user agent or a result: those activities
 have an actor "not recorded" and an unknown outcome. Without -D only failures are logged (`Handler for … returned
-error: …`); they become failed activities, unless the request itself was logged before. The failure of a request
-that was logged is not joined to it.
+error: …`); they become failed activities, unless the request itself was logged within the minute before. The failure
+of a request that was logged is not joined to it.
 journald fields: https://www.freedesktop.org/software/systemd/man/latest/systemd.journal-fields.html ; a MESSAGE that is
 not UTF-8 is an array of bytes, and null when it is longer than 4096 bytes and `--all` was not given.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from tidewaiter.meaning.engine_api import normalise_target, read_target
@@ -37,6 +37,8 @@ _SYSLOG = re.compile(  # RFC 3164, or with the time of RFC 3339: time, host, pro
 _GO_LOG = re.compile(rb"\d{4}[-/]\d\d[-/]\d\d \d\d:\d\d:\d\d(?:\.\d+)? ")  # the standard library's log package
 _INTERESTING = re.compile(rb"Calling |Handler for |request-url|TLS handshake error")
 _REMEMBERED = 4096  # requests whose failure may still be logged
+_MAY_STILL_FAIL = timedelta(minutes=1)
+_SAME_FAILURE = timedelta(milliseconds=50)  # some failures of swarm routes are logged twice, half a millisecond apart
 _BYTE = 256
 
 
@@ -67,7 +69,7 @@ class DockerdLogReader(LineReader):
 
     def __init__(self, tally: Tally) -> None:
         super().__init__(tally, NAME)
-        self._called: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._told: OrderedDict[tuple[str, str], tuple[datetime, timedelta]] = OrderedDict()  # its failure is no news
         self._daemon_lines = 0
         self._debug_lines = 0
 
@@ -99,7 +101,7 @@ class DockerdLogReader(LineReader):
             yield from self._entry(_from_fields(record, host, None), raw, origin)
             return
         message = _journal_message(record.get("MESSAGE"))
-        if "dockerd" not in {record.get("_COMM"), record.get("SYSLOG_IDENTIFIER")}:
+        if not _is_dockerd(record):
             self.tally.records += 1
         elif message is None:
             self.tally.records += 1
@@ -138,32 +140,29 @@ class DockerdLogReader(LineReader):
         if _TLS in entry.message:
             self.tally.note("dockerd-tls-refused")
         request = request_of(entry)
-        if request is None or self._told_before(request):
-            return
-        meaning = read_target(request.method, request.target)
-        if meaning is None or not is_kept(meaning):
+        meaning = read_target(request.method, request.target) if request else None
+        if request is None or meaning is None or not is_kept(meaning):
             return
         found = normalise(entry, request, meaning, raw=raw, origin=origin)
         if found is None:
             self.cannot_read("no-time", raw, origin)
-            return
-        yield self.keep(found)
+        elif not self._told_before(request, found.at):
+            yield self.keep(found)
 
-    def _told_before(self, request: Request) -> bool:
-        """Remember a request; tell whether a failure belongs to one that was remembered, and forget that one.
+    def _told_before(self, request: Request, at: datetime) -> bool:
+        """Tell whether this line is the failure of something told already; remember it otherwise.
 
         Later engines log the path of a failure without its query, hence the normal form of the path.
         """
         key = (request.method, normalise_target(request.target))
-        if not request.is_failure:
-            self._called[key] = self._called.pop(key, 0) + 1
-            if len(self._called) > _REMEMBERED:
-                self._called.popitem(last=False)
-            return False
-        count = self._called.pop(key, 0)
-        if count > 1:
-            self._called[key] = count - 1
-        return count > 0
+        told, how_long = self._told.pop(key, (at, timedelta(-1)))
+        if request.is_failure and at - told <= how_long:
+            self._told[key] = (told, how_long)
+            return True
+        self._told[key] = (at, _SAME_FAILURE if request.is_failure else _MAY_STILL_FAIL)
+        if len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)
+        return False
 
     def finish(self) -> Iterable[Activity]:
         """Say when the log could not show requests at all."""
@@ -183,6 +182,10 @@ def _from_fields(fields: dict[str, Any], host: str, stamp: datetime | None) -> E
         host=host,
         stamp=stamp,
     )
+
+
+def _is_dockerd(entry: dict[str, Any]) -> bool:
+    return entry.get("_COMM") == "dockerd" or entry.get("SYSLOG_IDENTIFIER") == "dockerd"
 
 
 def _journal_message(value: object) -> str | None:
@@ -239,7 +242,7 @@ def _is_daemon_line(line: bytes) -> bool:
     if line.startswith(b"{"):
         record = json_object(line[:MAX_TEXT]) or {}
         if "MESSAGE" in record:
-            return "dockerd" in {record.get("_COMM"), record.get("SYSLOG_IDENTIFIER")}
+            return _is_dockerd(record)
         return {"level", "msg", "time"} <= record.keys() and isinstance(record["msg"], str)
     return bool(line.startswith(b'time="') and b" level=" in line and b" msg=" in line) or (
         bool(_GO_LOG.match(line)) and _TLS.encode() in line

@@ -162,7 +162,7 @@ def _value(wording: Wording, measure: str, name: str) -> str:
     if measure == "new-scope" and name in get_args(Scope):
         return wording.say("reach.namespace.unnamed" if name == "namespace" else f"reach.{name}")
     if measure == "new-hour" and name.isdecimal():
-        return f"{int(name):02}:00–{(int(name) + _HOURS) % 24:02}:00"
+        return f"{int(name):02}:00-{(int(name) + _HOURS) % 24:02}:00"
     return name
 
 

@@ -1,0 +1,53 @@
+"""The command line: the only place that reads arguments and the environment, and writes to the screen."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from tidewaiter import __version__
+from tidewaiter.cli.demo import demo
+from tidewaiter.cli.errors import report
+from tidewaiter.cli.rules import rules
+from tidewaiter.cli.scan import scan
+from tidewaiter.cli.show import show
+
+_EPILOG = """\b
+Examples:
+  tidewaiter scan /var/log/kubernetes/audit.log
+  tidewaiter scan logs/ --state ~/.tidewaiter --learn last-month/
+  journalctl -u docker -o json | tidewaiter scan - --format jsonl
+  tidewaiter demo
+
+\b
+Exit status: 0 finished, 10 finished and something is at or above --fail-on,
+3 finished but part of the input could not be read, 2 wrong usage, 1 could not finish."""
+
+
+@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tidewaiter")
+@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+def app(*, debug: bool) -> None:
+    """Tell who looked around in containers: MITRE ATT&CK T1613, in Kubernetes, Docker, host and web logs."""
+
+
+for command in (scan, show, rules, demo):
+    app.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = app.main(args=words, prog_name="tidewaiter", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): that is its good right.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - the edge: everything ends as error/where/hint
+        status = report(problem, debug="--debug" in words)
+    raise SystemExit(int(status or 0))

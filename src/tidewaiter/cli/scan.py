@@ -1,0 +1,136 @@
+"""`tidewaiter scan`: read logs, say who looked around."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import click
+
+from tidewaiter.cli import output as out
+from tidewaiter.cli.errors import finished
+from tidewaiter.cli.keeping import keep
+from tidewaiter.cli.progress import Progress, wants_progress
+from tidewaiter.cli.summarise import summary
+from tidewaiter.config import environment, moment
+from tidewaiter.findings.judge import Persona, at_least
+from tidewaiter.findings.wording import LANGUAGES, Wording
+from tidewaiter.model import LEVELS, Level
+from tidewaiter.pipeline import Report
+from tidewaiter.pipeline import scan as run
+from tidewaiter.recognise.pack import packaged
+from tidewaiter.sinks import jsonl, text
+from tidewaiter.sinks.safe_text import safe
+from tidewaiter.sinks.summary import Summary
+from tidewaiter.sources.catalogue import sources
+from tidewaiter.sources.contract import Tally
+from tidewaiter.sources.opening import Input
+from tidewaiter.store import Store
+
+FORMATS = ("text", "json", "jsonl")
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Keep what was learnt in this folder.")
+@click.option("--learn", multiple=True, metavar="PATH", help="Old logs that only teach what is ordinary. Repeatable.")
+@click.option("--since", metavar="TIME", help="Only findings from then on; earlier records still teach.")
+@click.option("--until", metavar="TIME", help="Only findings up to then.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("-o", "--output", metavar="FILE", help="Write the result there instead of standard output.")
+@click.option("--fail-on", type=click.Choice(LEVELS), help="Exit with 10 when a finding is at or above this level.")
+@click.option(
+    "--persona",
+    type=click.Choice(("quiet", "regular", "hunter")),
+    default="regular",
+    show_default=True,
+    help="quiet: medium and above; regular: low and above; hunter: everything.",
+)
+@click.option("--lang", type=click.Choice(LANGUAGES), help="Language of the words. Default: that of the environment.")
+@click.option("--unreadable", is_flag=True, help="Show every place that could not be read, on standard error.")
+@click.option("--progress/--no-progress", default=True, help="Progress on a terminal.")
+def scan(
+    *,
+    paths: Sequence[str],
+    state: Path | None,
+    learn: Sequence[str],
+    since: str | None,
+    until: str | None,
+    form: str,
+    output: str | None,
+    fail_on: Level | None,
+    persona: str,
+    lang: str | None,
+    unreadable: bool,
+    progress: bool,
+) -> int:
+    r"""Read logs and say who looked around, how unusual that is, and what to ask next.
+
+    PATHS are files, folders or - (standard input); gz, zst, bz2, xz and zip are unpacked; formats are recognised by
+    content.
+
+    \b
+    Examples:
+      tidewaiter scan /var/log/audit/audit.log /var/log/kubernetes/
+      tidewaiter scan today.jsonl --learn last-week/ --fail-on high
+      zcat audit.log.*.gz | tidewaiter scan - --format jsonl -o findings.jsonl
+    """
+    now = datetime.now(UTC)
+    words = out.wording(lang)
+    shown = wants_progress(terminal=sys.stderr.isatty(), environment=os.environ, asked=progress)
+    with Progress(sys.stderr, words, enabled=shown) as bar, Store(state) as store:
+        report = run(
+            paths,
+            store=store,
+            pack=packaged(),
+            wording=words,
+            learn=learn,
+            persona=cast("Persona", persona),
+            since=moment(since, now, where="--since") if since else None,
+            until=moment(until, now, where="--until") if until else None,
+            progress=_shower(bar) if shown else None,
+            native=environment(os.environ).native,
+        )
+    if state:
+        keep(state, report.findings)
+    told = summary(report, planes={source.name: source.plane for source in sources()})
+    _write(report, told, form=form, output=output, words=words)
+    if unreadable:
+        _tell_unreadable(told)
+    worst = fail_on is not None and any(at_least(found.level, fail_on) for found in report.findings)
+    return int(finished(found=worst, incomplete=report.incomplete))
+
+
+def _write(report: Report, told: Summary, *, form: str, output: str | None, words: Wording) -> None:
+    if form == "jsonl":
+        out.write(output, jsonl.lines(report.findings))
+    elif form == "json":
+        out.write(output, jsonl.report(report.findings, told))
+    else:
+        out.write(
+            output, text.render(report.findings, told, width=out.width(), colour=out.colour(output), wording=words)
+        )
+    if form == "jsonl" or output not in {None, "-"}:
+        # The result went elsewhere: what was read is said all the same.
+        for piece in text.render((), told, width=out.width(), colour=False, wording=words):
+            click.echo(piece, err=True, nl=False)
+
+
+def _tell_unreadable(told: Summary) -> None:
+    for place in told.places:
+        sample = safe(place.sample.decode("utf-8", "backslashreplace"))
+        click.echo(f"{safe(place.path)}:{place.line}: {safe(place.reason)}: {sample}", err=True)
+
+
+def _shower(bar: Progress) -> Callable[[Tally, Input], None]:
+    done: dict[str, tuple[int, int]] = {}
+
+    def show(tally: Tally, item: Input) -> None:
+        done[item.path] = (item.size or 0, tally.records)
+        bar.update(read=sum(size for size, _ in done.values()), records=sum(count for _, count in done.values()))
+
+    return show

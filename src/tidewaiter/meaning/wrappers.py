@@ -132,8 +132,14 @@ class _Peeling:
         if not rest and self.script is None and not self.tunnels:
             return None
         script = None if self.script is None else self._cleaned(self.script)
-        traits = (*wrapper.traits.split(), *(("encoded",) if self.encoded else ()))
+        traits = (*wrapper.traits.split(), *self._script_traits())
         return Peeled(tuple(rest), script, traits, self.variables, tuple(self.tunnels))
+
+    def _script_traits(self) -> tuple[str, ...]:
+        if self.encoded:
+            return ("encoded",)
+        in_shell = self.script is not None and self.wrapper.script and not self.wrapper.assignments
+        return ("in-shell",) if in_shell else ()
 
     def _applets(self) -> list[list[str]]:
         return [[name] for name in self.wrapper.applet.split()]
@@ -177,6 +183,10 @@ class _Peeling:
     def _option(self, at: int, values: frozenset[str]) -> int:
         wrapper = self.wrapper
         found, after = take_option(self.words, at, values)
+        if wrapper.any_case:  # PowerShell's options are words with one dash
+            word, following = self.words[at], self.words[at + 1 : at + 2]
+            taken = word in values and following
+            found, after = [(word, following[0] if taken else "")], at + (2 if taken else 1)
         for name, value in found:
             if name in wrapper.script.split() and wrapper.joined:  # powershell -Command takes all that follows
                 self.script = " ".join(self.words[at + 1 :])

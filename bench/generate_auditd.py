@@ -34,7 +34,7 @@ class Generator:
         self._clock = 1_795_000_000_000  # milliseconds; a fixed day, so that equal seeds give equal bytes
         self._serial = 1000
         self._pid = 2000
-        self._quiet = (_sshd, _cron, _systemd, _web, _build, _build, _runtime, _person, _person)
+        self._quiet = (_sshd, _cron, _systemd, _web, _web, _build, _build, _build, _runtime, _person, _person, _person)
 
     def event(self) -> list[str]:
         """Give the lines of the next event."""
@@ -42,13 +42,13 @@ class Generator:
         self._clock += int(self._random.random() * 40)
         self._serial += 1
         self._pid += 1 + int(self._random.random() * 3)
-        if chance < 0.035:
+        if chance < 0.025:
             return self._exec(_looking_around(self._random), self._random.choice((1001, 1002, 1003, 1005, _UNSET)))
-        if chance < 0.055:
+        if chance < 0.045:
             return self._exec(_long(self._random), 998)
-        if chance < 0.12:
+        if chance < 0.11:
             return self._user_record()
-        if chance < 0.15:
+        if chance < 0.14:
             return self._connect()
         if chance < 0.20:
             return self._not_found()
@@ -220,7 +220,7 @@ def _runtime(rand: random.Random) -> _Command:
     name = f"{rand.getrandbits(256):064x}"
     return rand.choice(
         (
-            ("/usr/bin/runc", ["runc", "--root", "/var/run/docker/runtime-runc/moby", "exec", "--process", f"/tmp/p{name[:9]}", name]),
+            ("/usr/bin/runc", ["runc", "--root", "/var/run/docker/runtime-runc/moby", "--log", "/run/log.json", "state", name]),
             ("/usr/bin/containerd-shim-runc-v2", ["/usr/bin/containerd-shim-runc-v2", "-namespace", "moby", "-id", name]),
             ("/usr/sbin/xtables-nft-multi", ["/usr/sbin/iptables", "--wait", "-t", "nat", "-C", "POSTROUTING", "-j", name[:9]]),
             ("/bin/busybox", ["wget", "-q", "-O-", f"http://127.0.0.1:8080/health?n={name[:6]}"]),

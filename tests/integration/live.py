@@ -7,6 +7,7 @@ daemon that is not ours is left alone.
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import pwd
@@ -32,12 +33,15 @@ _STARTED, _STOPPED, _RAN = 15.0, 10.0, 15.0  # seconds
 # Runs in a process of its own: the login is set while still root, then the privileges go, then the program starts.
 # What to run comes through the environment, so that it stands on no command line but its own.
 _BECOME = """
-import json, os, pwd
+import json, os, pwd, sys
 import warnings  # os.execvp imports it, and the interpreter may lie where only root may read
 login, account, argv = json.loads(os.environ.pop("LIVE_COMMAND"))
-with open("/proc/self/loginuid", "w") as file:
-    file.write(str(login))
-if account:
+try:
+    with open("/proc/self/loginuid", "w") as file:
+        file.write(str(login))
+except OSError as problem:
+    sys.exit(f"live: no login can be recorded: {problem}")
+if account != "root":
     os.initgroups(account, pwd.getpwnam(account).pw_gid)
     os.setgid(pwd.getpwnam(account).pw_gid)
     os.setuid(pwd.getpwnam(account).pw_uid)
@@ -54,6 +58,7 @@ class Engine(NamedTuple):
 
     log: Path  # its debug log
     api: str  # the newest API version it speaks, such as "1.41"
+    containers: tuple[str, ...]  # their short ids, the newest first, as `docker ps -aq` lists them
 
 
 class Recorder(NamedTuple):
@@ -64,7 +69,7 @@ class Recorder(NamedTuple):
     def settle(self) -> None:
         """Wait until everything that happened before this call is in the log."""
         mark = f"tidewaiter-mark-{time.monotonic_ns()}"
-        _run(["/bin/true", mark])
+        run(["/bin/true", mark])
         wait_until(lambda: mark.encode() in self.log.read_bytes(), f"{mark} in {self.log}")
 
 
@@ -86,7 +91,7 @@ def wait_until(holds: Callable[[], bool], what: str, seconds: float = _STARTED) 
         time.sleep(0.05)
 
 
-def _run(argv: Sequence[str], *, stdin: IO[bytes] | None = None) -> str:
+def run(argv: Sequence[str], *, stdin: IO[bytes] | None = None) -> str:
     """Run a program of the harness; its failure is an error of the test."""
     environment = {"PATH": PATH, "HOME": "/nonexistent", "LC_ALL": "C"}
     done = subprocess.run(argv, stdin=stdin, capture_output=True, timeout=_RAN, env=environment, check=False)
@@ -95,19 +100,22 @@ def _run(argv: Sequence[str], *, stdin: IO[bytes] | None = None) -> str:
     return done.stdout.decode()
 
 
-def run_as(account: str | None, argv: Sequence[str], *, home: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program in a session of this account, as after a login; None is root without a login, as a service."""
-    login = pwd.getpwnam(account).pw_uid if account else UNSET
+def run_as(login: str | None, account: str, argv: Sequence[str], *, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program in a login of one account with the rights of another; no login is a service of the machine."""
+    number = pwd.getpwnam(login).pw_uid if login else UNSET
     environment = {
         "PATH": PATH,
         "HOME": str(home),  # no configuration of the docker command but its defaults
         "LC_ALL": "C",
-        "LIVE_COMMAND": json.dumps([login, account, list(argv)]),
+        "LIVE_COMMAND": json.dumps([number, account, list(argv)]),
     }
     command = [sys.executable, "-I", "-c", _BECOME]
-    return subprocess.run(
+    done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_RAN, env=environment, check=False
     )
+    if done.stderr.startswith("live: "):
+        raise Unavailable(done.stderr.strip())
+    return done
 
 
 @contextmanager
@@ -142,18 +150,19 @@ def _up(process: subprocess.Popen[bytes], errors: Path, ready: Callable[[], bool
 
 
 @contextmanager
-def account(group: str) -> Iterator[str]:
-    """Make an account in a group, and remove it at the end."""
+def account(word: str, group: str | None = None) -> Iterator[str]:
+    """Make an account, perhaps of a group, whose name begins with a word, and remove it at the end."""
     need("useradd", "userdel")
-    name = f"twlive{os.getpid()}{time.monotonic_ns() % 10**6}"
+    name = f"{word}-{os.getpid()}"
+    options = ["--no-create-home", "--no-log-init", "--shell", "/bin/sh", *(["--groups", group] if group else [])]
     try:
-        _run(["useradd", "--no-create-home", "--no-log-init", "--groups", group, "--shell", "/bin/sh", name])
+        run(["useradd", *options, name])
     except RuntimeError as problem:
         raise Unavailable(f"no account can be made: {problem}") from problem
     try:
         yield name
     finally:
-        _run(["userdel", name])
+        run(["userdel", name])
 
 
 @contextmanager
@@ -195,6 +204,10 @@ def answers(path: Path) -> bool:
 def engine(folder: Path) -> Iterator[Engine]:
     """Run a Docker daemon with one image and two containers, which are never started."""
     need("dockerd", "docker", "busybox", "setpriv")
+    try:
+        grp.getgrnam("docker")
+    except KeyError as problem:
+        raise Unavailable("there is no group docker, to which the socket would be given") from problem
     if answers(SOCKET):
         raise Unavailable(f"{SOCKET} is served by another daemon, which is not to be disturbed")
     log = folder / "dockerd.log"
@@ -206,23 +219,31 @@ def engine(folder: Path) -> Iterator[Engine]:
         options = f"-D -H unix://{SOCKET} --data-root {home}/data --exec-root {home}/exec -p {home}/pid"
         options += " --iptables=false --ip6tables=false --ip-forward=false --bridge=none --storage-driver=vfs"
         process = undo.enter_context(_server(["dockerd", *options.split()], log))
-        _up(process, log, lambda: answers(SOCKET))
-        api = _run(["docker", "version", "--format", "{{.Server.APIVersion}}"]).strip()
-        _fill(folder)
-        yield Engine(log, api)
+        api = ""
+
+        def ready() -> bool:
+            nonlocal api
+            with suppress(RuntimeError):
+                api = run(["docker", "version", "--format", "{{.Server.APIVersion}}"]).strip()
+            return bool(api)
+
+        _up(process, log, ready)
+        yield Engine(log, api, _fill(folder))
 
 
-def _fill(folder: Path) -> None:
+def _fill(folder: Path) -> tuple[str, ...]:
+    """Make an image without a registry, and containers of it."""
     root = folder / "root" / "bin"
     root.mkdir(parents=True)
     shutil.copy(str(shutil.which("busybox", path=PATH)), root / "busybox")
     (root / "sh").symlink_to("busybox")
     archive = folder / "root.tar"
-    _run(["tar", "-c", "-f", str(archive), "-C", str(root.parent), "."])
+    run(["tar", "-c", "-f", str(archive), "-C", str(root.parent), "."])
     with archive.open("rb") as file:
-        _run(["docker", "import", "-", "tidewaiter/live:1"], stdin=file)
-    for name in ("shop", "vault"):
-        _run(["docker", "create", "--name", name, "--network", "none", "tidewaiter/live:1", "sh"])
+        run(["docker", "import", "-", "tidewaiter/live:1"], stdin=file)
+    create = ["docker", "create", "--network", "none"]
+    made = [run([*create, "--name", name, "tidewaiter/live:1", "sh"]).strip() for name in ("shop", "vault")]
+    return tuple(identity[:12] for identity in reversed(made))
 
 
 _AUDITD = """
@@ -248,7 +269,7 @@ name_format = NONE
 def audit_status() -> dict[str, str]:
     """Give the kernel's audit settings as `auditctl -s` shows them."""
     try:
-        shown = _run(["auditctl", "-s"])
+        shown = run(["auditctl", "-s"])
     except RuntimeError as problem:
         raise Unavailable(f"the kernel gives no audit: {problem}") from problem
     return dict(line.split(" ", 1) for line in shown.splitlines() if " " in line)
@@ -268,18 +289,18 @@ def recorder(folder: Path) -> Iterator[Recorder]:
     (home / "auditd.conf").write_text(_AUDITD.format(folder=home))
     errors = folder / "auditd.err"
     with ExitStack() as undo:
-        undo.callback(_run, ["auditctl", "-b", before["backlog_limit"], "-e", before["enabled"]])
+        undo.callback(run, ["auditctl", "-b", before["backlog_limit"], "-e", before["enabled"]])
         undo.enter_context(_removed("/run/auditd.state"))
         process = undo.enter_context(_server(["auditd", "-n", "-c", str(home)], errors))
         log = home / "audit.log"
         _up(process, errors, lambda: audit_status()["pid"] == str(process.pid) and log.exists())
-        _run(["auditctl", "-b", "8192", "-e", "1"])
+        run(["auditctl", "-b", "8192", "-e", "1"])
         for rule in _rules(f"tidewaiter-live-{os.getpid()}"):
             try:
-                _run(["auditctl", "-a", *rule])
+                run(["auditctl", "-a", *rule])
             except RuntimeError as problem:
                 raise Unavailable(f"the kernel takes no audit rule: {problem}") from problem
-            undo.callback(_run, ["auditctl", "-d", *rule])
+            undo.callback(run, ["auditctl", "-d", *rule])
         yield Recorder(log)
 
 

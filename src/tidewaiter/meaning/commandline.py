@@ -24,7 +24,7 @@ MAX_MEANINGS = 64  # of one command line
 MAX_COMMANDS = 2048  # commands of one command line, through all shells and wrappers
 MAX_NAME = 256  # characters of an object's name that are kept
 MAX_QUOTED = 2000
-_MEMO_SIZE = 4096  # characters of a command line that is remembered
+_MEMO_SIZE = 1024  # characters of a command line that is remembered
 
 _EXTENSION = re.compile(r"\.(?:exe|cmd|bat|com)\Z", re.IGNORECASE)
 _VERSION = re.compile(r"[-_.]?v?\d+(?:\.\d+)*(?:-\w+)?\Z")
@@ -66,7 +66,7 @@ def quote(argv: Sequence[str]) -> str:
     """Give a command line as a person would type it, in one printable line of at most 2,000 characters."""
     size, words = 0, []
     for word in argv:
-        words.append(word[:MAX_QUOTED])
+        words.append(word[: MAX_QUOTED + 1])
         size += len(word) + 1
         if size > MAX_QUOTED:
             break
@@ -114,10 +114,14 @@ def _cut(text: str | None) -> str | None:
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:MAX_NAME])
 
 
-@lru_cache(maxsize=4096)
 def _program(word: str) -> str:
     """Give the known name of a program without folder, extension and version; "" when it is not known."""
     name = word.rpartition("/")[2]
+    return _known_name(name) if len(name) <= MAX_NAME else ""
+
+
+@lru_cache(maxsize=4096)
+def _known_name(name: str) -> str:
     if "\\" in name:
         name = name.rpartition("\\")[2]
     name = name.removeprefix("-")  # a login shell
@@ -150,7 +154,7 @@ class _Reading:
         self.left -= 1
         if not words or self.left < 0 or setting.depth > MAX_DEPTH:
             return []
-        program = _program(words[0]) if len(words[0]) <= MAX_QUOTED else ""
+        program = _program(words[0])
         actual = _program(exe) if exe else ""
         if program in _TOOLS:
             found = self.tool(grammars()[_TOOLS[program]], [*_plugin_words(words[0]), *words[1:]], setting)
@@ -207,7 +211,7 @@ class _Reading:
         if raw_http.is_interpreter(program):
             place = next((at for at, word in enumerate(words) if not word.startswith("-")), len(words))
             if place < len(words) and not any(word in {"-c", "-e", "-m"} for word in words[:place]):
-                family = _TOOLS.get(_program(words[place][:MAX_QUOTED]))
+                family = _TOOLS.get(_program(words[place]))
                 if family is not None:
                     return self.tool(grammars()[family], words[place + 1 :], setting)
         return raw_http.read_tool(program, words, setting)

@@ -13,6 +13,7 @@ from tidewaiter.meaning.tools import canonical_kind, grammars
 from tidewaiter.model import Meaning, Scope, Verb
 
 MAX_NAMES = 32  # objects of one command that are told one by one
+MAX_TARGET = 8192  # characters of a request target that are read
 ENGINE_PORTS = frozenset({"2375", "2376", "4243"})
 _ADDRESS = re.compile(
     r"(?:(?P<scheme>[a-z+]+)://)?(?:[^/@]*@)?(?P<host>\[[^\]]*\]|[^/:]*)(?::(?P<port>\d+))?(?:/.*)?\Z", re.DOTALL
@@ -50,7 +51,7 @@ def _raw(invocation: Invocation, path: str, traits: frozenset[str]) -> list[Mean
     """Read `kubectl get --raw PATH`: a request of its own."""
     method = _RAW_METHODS.get(invocation.path[0] if invocation.path else "", "GET")
     target = path if path.startswith("/") else "/" + path.partition("://")[2].partition("/")[2]
-    meaning = read_path(method, target)
+    meaning = read_path(method, target[:MAX_TARGET])
     if meaning is None:
         return []
     return [_changed(meaning, traits.union(meaning.traits), invocation.grammar.family)]

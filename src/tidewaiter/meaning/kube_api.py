@@ -7,9 +7,10 @@ others, `namespaces/NS/RESOURCE/NAME/SUBRESOURCE` below. `/api/v1/watch/…` is 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote, unquote_plus
 
 from tidewaiter.meaning.vocabulary import load
 from tidewaiter.model import Meaning, Scope, Verb
@@ -27,8 +28,10 @@ _AUDIT_VERBS: dict[str, Verb] = {
 }
 
 
-# A query whose first resourceVersion is a number above zero; nothing before it is percent-encoded.
-_GOES_ON = re.compile(r"(?:(?!resourceVersion=)[^&%]*&)*resourceVersion=[1-9][0-9]*(?:&[^%]*)?\Z")
+# A query whose first resourceVersion is a number above zero; nothing that decides is percent-encoded.
+_GOES_ON = re.compile(r"(?:(?!resourceVersion[=&])[^&%]*&)*resourceVersion=[1-9][0-9]*(?:&[^%]*)?\Z")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_READING = frozenset({"GET", "HEAD"})
 
 
 class Request(NamedTuple):
@@ -54,7 +57,7 @@ def _words() -> dict[str, Any]:
 def parse_path(method: str, target: str) -> Request | None:
     """Take a request target apart, as the API server does; None when it names no resource."""
     path, _, query = target.partition("#")[0].partition("?")
-    parts = [unquote(part) for part in path.split("/") if part]
+    parts = [part for part in unquote(path).split("/") if part]  # decoded first: `%2F` parts as well as `/` does
     if len(parts) >= 3 and parts[0] == "api":  # noqa: PLR2004 - /api/VERSION/RESOURCE
         group, rest = "", parts[2:]
     elif len(parts) >= 4 and parts[0] == "apis":  # noqa: PLR2004 - /apis/GROUP/VERSION/RESOURCE
@@ -65,8 +68,10 @@ def parse_path(method: str, target: str) -> Request | None:
     if watched:
         rest = rest[1:]
     namespace = ""
-    if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in {"status", "finalize"}:  # noqa: PLR2004
-        namespace, rest = rest[1], rest[2:]
+    if rest[0] == "namespaces" and len(rest) > 1:
+        namespace = rest[1]  # a namespace lies in itself, says the API server
+        if len(rest) > 2 and rest[2] not in {"status", "finalize"}:  # noqa: PLR2004 - namespaces/NS/RESOURCE
+            rest = rest[2:]
     resource, name, subresource = rest[0], "", ""
     if len(rest) > 1:
         name = rest[1]
@@ -77,12 +82,27 @@ def parse_path(method: str, target: str) -> Request | None:
 
 
 def _verb(method: str, query: str, *, named: bool, watched: bool) -> str:
-    method = method.upper()
-    if method not in {"GET", "HEAD"}:
-        return _METHOD_VERBS.get(method, "get")
-    if watched or _truthy(dict(parse_qsl(query, keep_blank_values=True)).get("watch")):
+    if watched:
         return "watch"
-    return "get" if named else "list"
+    method = method.upper()
+    if method not in _READING:
+        return _METHOD_VERBS.get(method, "")
+    if named:  # the parameter `watch` counts for collections only
+        return "get"
+    return "watch" if _truthy(_first(query, "watch")) else "list"
+
+
+def _parameters(query: str) -> Iterator[tuple[str, str]]:
+    """Take a query apart as Go's net/url does, which leaves out what is malformed and goes on."""
+    for pair in query.split("&"):
+        if pair and ";" not in pair and not _BAD_ESCAPE.search(pair):
+            key, _, value = pair.partition("=")
+            yield unquote_plus(key), unquote_plus(value)
+
+
+def _first(query: str, key: str) -> str | None:
+    """Give the value of a parameter; of a repeated one the API server takes the first."""
+    return next((value for name, value in _parameters(query) if name == key), None)
 
 
 def _truthy(value: str | None) -> bool:
@@ -93,13 +113,15 @@ def _truthy(value: str | None) -> bool:
 def read_path(method: str, target: str) -> Meaning | None:
     """Say what a request target on an API server does; None when it is nothing of Kubernetes' API."""
     request = parse_path(method, target)
-    return read_request(request) if request else read_non_resource(target)
+    if request:
+        return read_request(request)
+    return read_non_resource(target) if method.upper() in _READING else None
 
 
 def read_non_resource(target: str) -> Meaning | None:
     """Say what a path that names no resource asks for: API discovery, version, health."""
     path = target.partition("#")[0].partition("?")[0]
-    first = unquote(path.strip("/").partition("/")[0])
+    first = unquote(path).strip("/").partition("/")[0]
     found = _words()["non_resource"].get(first)
     if found is None:
         return None
@@ -157,26 +179,22 @@ def _scope(request: Request) -> Scope:
 def returns_existing(query: str) -> bool:
     """Tell whether a watch with this query first returns every existing object.
 
-    Kubernetes API reference, "watch": with `sendInitialEvents=true`, and with no `resourceVersion` or with "0", the
-    stream begins with synthetic ADDED events. Of a repeated parameter the server takes the first.
+    Kubernetes API reference, "watch": with `sendInitialEvents=true`, and with no `resourceVersion` or with zero, the
+    stream begins with synthetic ADDED events.
     """
     if _GOES_ON.match(query) and "sendInitialEvents" not in query:
         return False  # what nearly every watch looks like, told without taking the query apart
-    first: dict[str, str] = {}
-    for key, value in parse_qsl(query, keep_blank_values=True):
-        first.setdefault(key, value)
-    return _truthy(first.get("sendInitialEvents")) or first.get("resourceVersion", "") in {"", "0"}
+    # Zero may be written with any number of digits. What is no number is refused by the server.
+    return _truthy(_first(query, "sendInitialEvents")) or not (_first(query, "resourceVersion") or "").strip("0")
 
 
 def _selected_name(query: str) -> str:
     if "metadata.name" not in query:
         return ""
-    for key, value in parse_qsl(query):
-        if key == "fieldSelector":
-            for term in value.split(","):
-                field, _, wanted = term.partition("=")
-                if field == "metadata.name":
-                    return wanted.lstrip("=")
+    for term in (_first(query, "fieldSelector") or "").split(","):
+        field, _, wanted = term.partition("=")
+        if field == "metadata.name":
+            return wanted.removeprefix("=")
     return ""
 
 

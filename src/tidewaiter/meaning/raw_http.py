@@ -59,7 +59,7 @@ def _words() -> dict[str, Any]:
     words["nc_values"] = frozenset(words["nc_values"].split())
     words["ports"] = {str(port): what for what, ports in words["ports"].items() for port in ports}
     sockets = "|".join(map(re.escape, words["sockets"]))
-    words["in_code"] = re.compile(rf"[\w./~$-]*(?:{sockets})\b|{'|'.join(map(re.escape, words['pipes']))}")
+    words["in_code"] = re.compile(rf"(?:{sockets})\b|{'|'.join(map(re.escape, words['pipes']))}")
     return words
 
 

@@ -25,7 +25,7 @@ _KEYWORDS = frozenset(
 _NARROWING = frozenset({"grep", "egrep", "fgrep", "head", "tail", "rg"})  # of a listing they leave a part
 _SETTERS = frozenset({"export", "declare", "local", "readonly", "typeset", "set", "alias"})
 _NETWORK_FILE = re.compile(r"/dev/tcp/[^/]+/[^/]+")
-_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_BRACES = re.compile(r"\{([^{}]*+)\}")
 
 
 class _Flow(NamedTuple):
@@ -183,7 +183,8 @@ class _Script:
 def _braced(fields: list[str], word: Word) -> list[str]:
     """Expand `{a,b}` where the whole word is one, as in `{docker,ps,-a}`."""
     if len(fields) == 1 and len(word) == 1 and not word[0].quoted and (found := _BRACES.fullmatch(fields[0])):
-        return [piece for piece in found[1].split(",") if piece]
+        pieces = [piece for piece in found[1].split(",") if piece]
+        return pieces if len(pieces) > 1 else fields
     return fields
 
 

@@ -15,7 +15,7 @@ MAX_COMMANDS = 512  # simple commands of one string
 
 _PLAIN = re.compile(r"[^\s'\"\\$`;&|<>()#]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
-_BRACED = re.compile(r"\{[#!]?([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?])(?::?([-=])([^{}]*))?[^{}]*\}")
+_BRACED = re.compile(r"\{[#!]?([A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?])(?::?([-=])([^{}]*+))?+[^{}]*+\}")
 _IN_QUOTES = re.compile(r"[^\"\\$`]+")
 _REDIRECT = re.compile(r"\d*(?:<<<|<<-?|<>|<&|>>|>&|>\||<|>)|&>>?")
 _ANSI = re.compile(r"\\(x[0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{1,4}|[0-7]{1,3}|.)", re.DOTALL)

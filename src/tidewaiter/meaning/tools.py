@@ -16,6 +16,7 @@ import msgspec
 from tidewaiter.meaning.vocabulary import load
 from tidewaiter.model import Verb
 
+MAX_KIND = 253  # a DNS name
 RAW_HTTP = "http.yml"  # in the same folder, read by `meaning/raw_http.py`
 
 
@@ -191,10 +192,13 @@ def resources() -> dict[str, str]:
     return found
 
 
-@lru_cache(maxsize=4096)
 def canonical_kind(word: str) -> str:
     """Give the plural of a resource word as kubectl reads it; an unknown one is put in the plural by rule."""
-    word = word.lower()
+    return _kind(word.lower()) if len(word) <= MAX_KIND else "unknown"
+
+
+@lru_cache(maxsize=4096)
+def _kind(word: str) -> str:
     known = resources()
     if word in known:
         return known[word]

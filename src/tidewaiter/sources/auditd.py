@@ -14,10 +14,9 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from datetime import datetime
 
 from tidewaiter.model import Activity, Origin
-from tidewaiter.sources.auditd_fields import endpoint, plain, text
+from tidewaiter.sources.auditd_fields import endpoint, fields, plain, text
 from tidewaiter.sources.auditd_needles import Needles
 from tidewaiter.sources.auditd_records import HEADER, WINDOW, Assembler, Event, record, time_of
 from tidewaiter.sources.contract import Block, Reader, Source, Tally
@@ -25,7 +24,8 @@ from tidewaiter.sources.host_process import HostReader, Process
 
 NAME = "auditd"
 # At most one match a line: as many matches as lines proves that every line is a record.
-_IDS = re.compile(rb"\n(?:node=\S+ )?type=\S+ msg=audit\((\d+\.\d+:\d+)\):")
+_IDS = re.compile(rb"\ntype=\S+ msg=audit\((\d+\.\d+:\d+)\):")
+_NODE_IDS = re.compile(rb"\nnode=\S+ type=\S+ msg=audit\((\d+\.\d+:\d+)\):")
 _RELAYED_IDS = re.compile(rb"\n[^\n]*?\btype=\S+ (?:msg=)?audit\((\d+\.\d+:\d+)\):")
 _LOST = re.compile(
     rb"\baudit: .*(?:backlog limit exceeded|audit_lost=[1-9]|audit_backlog=)"
@@ -33,6 +33,8 @@ _LOST = re.compile(
 _NO_AUID = re.compile(rb"type=(?:SYSCALL|1300) [^\n]* auid=(?:4294967295|-1|unset) ")
 _LOCAL_ADDRESS = re.compile(rb"saddr=(?:0100|0001|\{ ?saddr_fam=local|\{ ?fam=local)")
 _UNSET = frozenset({b"4294967295", b"-1", b"unset"})
+_CHUNK = 1 << 16  # small blocks are gathered to this size, so that few pieces are kept
+_UNUSED = (b"type=PATH ", b"type=CWD ")
 _ERRORS = {b"EACCES": -13, b"EPERM": -1, b"ENOENT": -2, b"EINPROGRESS": -115}  # as `ausearch -i` writes exit=
 _OTHER_ERROR = -22
 
@@ -40,27 +42,35 @@ Select = Callable[[bytes], Collection[bytes] | None]
 
 
 class _Chunk:
-    """A block that was read, kept while records of its events may still come."""
+    """Lines that were read, kept while records of their events may still come."""
 
-    __slots__ = ("data", "end", "fed", "fresh", "ids", "line", "offset")
+    __slots__ = ("end", "events", "fed", "ids", "line", "lines", "offset")
 
-    def __init__(self, data: bytes, offset: int, line: int, ids: list[bytes]) -> None:
-        self.data, self.offset, self.line, self.ids = data, offset, line, ids
-        self.end = offset + len(data)
+    def __init__(self, offset: int, line: int) -> None:
+        self.offset, self.line, self.end = offset, line, offset
+        self.lines: list[bytes] = []
+        self.ids: list[bytes] = []  # the event of each line
+        self.events: dict[bytes, None] = {}  # the same, each once
         self.fed: set[bytes] = set()  # events whose lines here were taken apart
-        self.fresh: Collection[bytes] = ()  # events that have a line here
 
-    def lines_of(self, wanted: Collection[bytes]) -> Iterator[tuple[bytes, int, int]]:
-        """Give the lines of some events with their number and offset."""
-        numbers = [number for number, identity in enumerate(self.ids) if identity in wanted]
-        if not numbers:
-            return
-        lines = self.data.split(b"\n")
-        offset, before = self.offset, 0
+    def take(self, wanted: Collection[bytes], first: int | None) -> Iterator[tuple[bytes, int, int]]:
+        """Give the lines of some events that were not taken yet; those from line `first` on are new."""
+        found = self.events.keys() & wanted
+        late = found - self.fed
+        if first is not None:
+            numbers = [at for at, identity in enumerate(self.ids) if identity in found]
+            if first:
+                numbers = [at for at in numbers if at >= first or self.ids[at] in late]
+        else:
+            numbers = [at for at, identity in enumerate(self.ids) if identity in late] if late else []
+        self.fed |= late
+        lines, offset, before = self.lines, self.offset, 0
         for number in numbers:
-            offset += sum(map(len, lines[before:number])) + number - before
-            before = number
-            yield lines[number], self.line + number, offset
+            line = lines[number]
+            if not line.startswith(_UNUSED):
+                offset += sum(map(len, lines[before:number])) + number - before
+                before = number
+                yield line, self.line + number, offset
 
 
 class AuditdReader:
@@ -76,7 +86,6 @@ class AuditdReader:
         self._host = HostReader()
         self._assembler = Assembler(window)
         self._chunks: deque[_Chunk] = deque()
-        self._where: dict[bytes, tuple[_Chunk, ...]] = {}
         self._execs = self._unset = self._local = False
         self._lost = 0
 
@@ -86,62 +95,61 @@ class AuditdReader:
         data = bytes(block.data)
         if not data:
             return
-        chunk = _Chunk(data, block.offset, block.line, self._identities(data, block))
+        lines = data.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        ids = self._identities(data, lines, block)
+        events = dict.fromkeys(ids)
+        events.pop(b"", None)
+        self._count(events)
         self._look_for_gaps(data)
         selected = self._select(data)
-        fresh: dict[bytes, tuple[_Chunk, ...]] = dict.fromkeys(chunk.ids, (chunk,))
-        fresh.pop(b"", None)
-        chunk.fresh = fresh.keys()
-        again = fresh.keys() & self._where.keys()
-        self.tally.records += len(fresh) - len(again)
-        for identity in again:
-            fresh[identity] = (*self._where[identity], chunk)
-        self._where.update(fresh)
-        self._chunks.append(chunk)
-        wanted = set(fresh if selected is None else selected)
-        wanted |= self._assembler.waiting.keys() & fresh.keys()
-        for event in self._events(chunk, wanted, again):
+        wanted = set(events if selected is None else selected)
+        wanted.update(self._assembler.waiting.keys() & events.keys())
+        for event in self._events(wanted, self._keep(block, lines, ids, events)):
             yield from self._activities(event)
-        self._forget(chunk.end)
+        while self._chunks and self._chunks[0].end + self._window < block.offset + len(data):
+            self._chunks.popleft()
 
-    def _events(self, chunk: _Chunk, wanted: set[bytes], again: Collection[bytes]) -> Iterator[Event]:
-        missed: dict[_Chunk, set[bytes]] = {}
-        for identity in wanted.intersection(again):
-            for earlier in self._where[identity][:-1]:
-                if identity not in earlier.fed:
-                    missed.setdefault(earlier, set()).add(identity)
-        missed[chunk] = wanted
-        for one in sorted(missed, key=_start):
-            one.fed |= missed[one]
-            for line, number, offset in one.lines_of(missed[one]):
+    def _count(self, events: dict[bytes, None]) -> None:
+        known: set[bytes] = set()
+        for chunk in self._chunks:
+            known.update(events.keys() & chunk.events.keys())
+        self.tally.records += len(events) - len(known)
+
+    def _keep(self, block: Block, lines: list[bytes], ids: list[bytes], events: dict[bytes, None]) -> int:
+        """Put the lines into the last chunk, or a new one when that is full; give the index of the first of them."""
+        last = self._chunks[-1] if self._chunks else None
+        if last is None or last.end - last.offset >= _CHUNK or last.end != block.offset:
+            last = _Chunk(block.offset, block.line)
+            self._chunks.append(last)
+        first = len(last.lines)
+        last.lines += lines
+        last.ids += ids
+        last.events.update(events)
+        last.end = block.offset + len(block.data)
+        return first
+
+    def _events(self, wanted: set[bytes], first: int) -> Iterator[Event]:
+        """Take apart what was not taken apart yet of the wanted events; the last chunk is new from line `first` on."""
+        for chunk in self._chunks:
+            for line, number, offset in chunk.take(wanted, first if chunk is self._chunks[-1] else None):
                 found = record(line, number, offset)
                 if found is not None:
                     yield from self._assembler.add(found)
-        yield from self._assembler.expire(chunk.end)
+        yield from self._assembler.expire(self._chunks[-1].end)
 
-    def _forget(self, end: int) -> None:
-        """Drop the chunks that no window reaches any more."""
-        while self._chunks and self._chunks[0].end + self._window < end:
-            old = self._chunks.popleft()
-            for identity in old.fresh:
-                left = self._where[identity][1:]  # the oldest stands first
-                if left:
-                    self._where[identity] = left
-                else:
-                    del self._where[identity]
-
-    def _identities(self, data: bytes, block: Block) -> list[bytes]:
+    def _identities(self, data: bytes, lines: list[bytes], block: Block) -> list[bytes]:
         """Give the event of each line, b"" for a line without one; unreadable lines are counted."""
-        lines = data.count(b"\n") + (not data.endswith(b"\n"))
-        for pattern in (_IDS, _RELAYED_IDS):
+        for pattern in (_IDS, _NODE_IDS, _RELAYED_IDS):
             found: list[bytes] = pattern.findall(b"\n" + data)
-            if len(found) == lines:
+            if len(found) == len(lines):
                 return found
-        return list(self._one_by_one(data, block))
+        return list(self._one_by_one(lines, block))
 
-    def _one_by_one(self, data: bytes, block: Block) -> Iterator[bytes]:
+    def _one_by_one(self, lines: list[bytes], block: Block) -> Iterator[bytes]:
         offset = block.offset
-        for number, line in enumerate(data.split(b"\n")):
+        for number, line in enumerate(lines, block.line):
             found = HEADER.search(line)
             if found is not None:
                 yield found[3]
@@ -150,8 +158,7 @@ class AuditdReader:
                 if _LOST.search(line):
                     self._lost += 1
                 elif line.strip():
-                    place = block.line + number
-                    self.tally.cannot_read(line=place, offset=offset, reason="not-an-audit-record", raw=line)
+                    self.tally.cannot_read(line=number, offset=offset, reason="not-an-audit-record", raw=line)
             offset += len(line) + 1
 
     def _look_for_gaps(self, data: bytes) -> None:
@@ -162,40 +169,45 @@ class AuditdReader:
         self._local = self._local or _LOCAL_ADDRESS.search(data) is not None
 
     def _activities(self, event: Event) -> Iterator[Activity]:
-        at = time_of(event.id)
-        if at is None:
-            self.tally.cannot_read(line=event.line, offset=event.offset, reason="no-time", raw=event.id)
-            return
-        for activity in self._read(event, self._process(event, at)):
+        for activity in self._read(event):
             self.tally.saw(activity.at)
             self.tally.kept += 1
             yield activity
 
-    def _read(self, event: Event, process: Process) -> list[Activity]:
+    def _read(self, event: Event) -> list[Activity]:
+        known = fields(event.syscall) if event.syscall else {}
         if event.address is not None:
             target = endpoint(event.address)
-            return self._host.connected(process, target) if target else []
-        if event.arguments is None:
-            return self._without_arguments(event, process)
-        found = self._host.started(process, event.arguments.argv())
-        if found and not event.arguments.complete():
-            self.tally.note("auditd-cut-arguments")
-        if found and event.syscall is None:
-            self.tally.note("auditd-no-syscall")
-        return found
-
-    def _without_arguments(self, event: Event, process: Process) -> list[Activity]:
-        """Read an exec whose arguments were lost or excluded: the program's name alone may tell enough."""
-        if process.exit < 0 or not process.exe:
+            process = self._process(event, known) if target else None
+            return self._host.connected(process, target) if process and target else []
+        argv, shown = self._command(event, known)
+        meanings = self._host.understand(argv, text(known.get(b"exe", b"")))
+        process = self._process(event, known) if meanings else None
+        if process is None:
             return []
-        shown = text(event.title).replace("\0", " ") if event.title else process.exe
-        found = self._host.started(process, (process.exe,), shown=shown)
-        if found:
+        if event.arguments is None:
             self.tally.note("auditd-no-arguments")
-        return found
+        elif not event.arguments.complete():
+            self.tally.note("auditd-cut-arguments")
+        if event.syscall is None:
+            self.tally.note("auditd-no-syscall")
+        return self._host.told(process, argv, meanings, shown=shown)
 
-    def _process(self, event: Event, at: datetime) -> Process:
-        known = event.syscall or {}
+    @staticmethod
+    def _command(event: Event, known: dict[bytes, bytes]) -> tuple[tuple[str, ...], str | None]:
+        """Give the arguments; where they were lost or excluded the program alone, with a text from PROCTITLE."""
+        if event.arguments is not None:
+            return event.arguments.argv(), None
+        program = text(known.get(b"exe", b""))
+        if not program or _exit(known) < 0:
+            return (), None
+        return (program,), text(event.title).replace("\0", " ") if event.title else program
+
+    def _process(self, event: Event, known: dict[bytes, bytes]) -> Process | None:
+        at = time_of(event.id)
+        if at is None:
+            self.tally.cannot_read(line=event.line, offset=event.offset, reason="no-time", raw=event.id)
+            return None
         return Process(
             event=event.id.decode("ascii"),
             at=at,
@@ -223,10 +235,6 @@ class AuditdReader:
             self.tally.note("auditd-no-connect")
         if self._lost:
             self.tally.note("auditd-lost", self._lost)
-
-
-def _start(chunk: _Chunk) -> int:
-    return chunk.offset
 
 
 def _account(known: dict[bytes, bytes], key: bytes) -> str | None:

@@ -41,6 +41,8 @@ def plain(value: bytes) -> bytes:
 
 def text(value: bytes) -> str:
     """Give a value as text; bytes that are no UTF-8 become replacement characters."""
+    if len(value) > 1 and value[:1] == b'"' == value[-1:]:
+        return value[1:-1].decode("utf-8", "replace")
     return plain(value).decode("utf-8", "replace")
 
 
@@ -81,7 +83,8 @@ class Arguments:
     @staticmethod
     def _one(pieces: dict[int, bytes]) -> str:
         if len(pieces) == 1:
-            return next(text(value) for value in pieces.values())
+            (value,) = pieces.values()
+            return text(value)
         # A character may lie across the cut: join the bytes before decoding them.
         return b"".join(plain(value) for _, value in sorted(pieces.items())).decode("utf-8", "replace")
 

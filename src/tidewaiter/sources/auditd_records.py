@@ -17,9 +17,9 @@ from tidewaiter.sources.auditd_fields import Arguments, addresses, fields
 
 WINDOW = 2 << 20  # bytes between the first and the last record of one event; about 9000 records
 # auditd, an audisp plug-in through syslog (anything before it), or the kernel's own line, where the type is a number.
-HEADER = re.compile(rb"(?:\bnode=(\S+) )?\btype=(\S+) (?:msg=)?audit\((\d+\.\d+:\d+)\):([^\n]*)")
+HEADER = re.compile(rb"(?:\bnode=(\S+) )?\btype=(\S+) (?:msg=)?audit\((\d+\.\d+:\d+)\):")
 _TYPES = {b"1300": b"SYSCALL", b"1309": b"EXECVE", b"1306": b"SOCKADDR", b"1327": b"PROCTITLE"}
-_EXEC, _CONNECT = "exec", "connect"
+_EXEC, _CONNECT, _UNKNOWN = "exec", "connect", "unknown"
 # System call numbers by architecture (arch= is the AUDIT_ARCH constant of linux/audit.h).
 _EXECS = {
     b"c000003e": {b"59", b"322", b"1073742344", b"1073742369"},  # x86-64; the long ones are x32
@@ -39,7 +39,8 @@ _CONNECTS = {
     b"c0000015": {b"328"},
     b"80000016": {b"362"},
 }
-_SOCKETCALL = (b"40000003", b"102", b"3")  # i386: connect as the third function of socketcall
+_SOCKETCALL = (b"40000003", b"102")  # i386: connect as the third function of socketcall
+_CALL = re.compile(rb"\barch=(\S+) syscall=(\S+)(?:.*? a0=(\S+))?")
 
 
 class Record(NamedTuple):
@@ -58,7 +59,7 @@ class Event(NamedTuple):
 
     node: bytes
     id: bytes
-    syscall: dict[bytes, bytes] | None
+    syscall: bytes | None
     arguments: Arguments | None  # of an exec
     address: bytes | None  # of a connect
     title: bytes | None  # PROCTITLE; stale after an exec without fork, so it only stands in for missing arguments
@@ -71,8 +72,8 @@ def record(line: bytes, number: int, offset: int) -> Record | None:
     found = HEADER.search(line)
     if found is None:
         return None
-    node, kind, identity, body = found.groups()
-    return Record(node or b"", _TYPES.get(kind, kind), identity, body, number, offset)
+    node, kind, identity = found.groups()
+    return Record(node or b"", _TYPES.get(kind, kind), identity, line[found.end() :], number, offset)
 
 
 def time_of(identity: bytes) -> datetime | None:
@@ -86,19 +87,17 @@ def time_of(identity: bytes) -> datetime | None:
     return whole + timedelta(microseconds=int(part[:6].ljust(6, b"0")))
 
 
-def call_of(syscall: dict[bytes, bytes]) -> str | None:
-    """Say whether a SYSCALL record is an exec, a connect, or (None) something else."""
-    name = syscall.get(b"SYSCALL")  # ENRICHED
-    if name in {b"execve", b"execveat"}:
-        return _EXEC
-    if name == b"connect":
-        return _CONNECT
-    arch, number = syscall.get(b"arch", b""), syscall.get(b"syscall", b"")
+def call_of(body: bytes) -> str | None:
+    """Say whether a SYSCALL record is an exec, a connect, or neither; "unknown" when its architecture is."""
+    found = _CALL.search(body)
+    if found is None:
+        return None
+    arch, number, first = found.groups()
     if number in _EXECS.get(arch, ()) or number in {b"execve", b"execveat"}:
         return _EXEC
-    if number in _CONNECTS.get(arch, ()) or number == b"connect":
+    if number in _CONNECTS.get(arch, ()) or number == b"connect" or (arch, number) == _SOCKETCALL and first == b"3":
         return _CONNECT
-    return _CONNECT if (arch, number, syscall.get(b"a0")) == _SOCKETCALL else None
+    return None if arch in _EXECS else _UNKNOWN
 
 
 class _Open:
@@ -107,9 +106,8 @@ class _Open:
     def __init__(self, first: Record) -> None:
         self.node, self.id = first.node, first.id
         self.line, self.offset = first.line, first.offset
-        self.syscall: dict[bytes, bytes] | None = None
+        self.syscall: bytes | None = None
         self.call: str | None = None
-        self.foreign = False  # an architecture whose numbers are not known: it may be an exec
         self.arguments: Arguments | None = None
         self.address: bytes | None = None
         self.title: bytes | None = None
@@ -119,9 +117,8 @@ class _Open:
             self.arguments = self.arguments or Arguments()
             self.arguments.add(one.body)
         elif one.type == b"SYSCALL":
-            self.syscall = fields(one.body)
-            self.call = call_of(self.syscall)
-            self.foreign = self.syscall.get(b"arch") not in _EXECS
+            self.syscall = one.body
+            self.call = call_of(one.body)
         elif one.type == b"SOCKADDR":
             found = addresses([one.body])
             self.address = found[0] if found else None
@@ -137,7 +134,7 @@ class _Open:
 
     def event(self) -> Event | None:
         """Give the event, or None when it is neither an exec nor a connect."""
-        address = self.address if self.call == _CONNECT else None
+        address = self.address if self.call in _CONNECTING else None
         if self.arguments is None and self.call != _EXEC and address is None:
             return None
         return Event(self.node, self.id, self.syscall, self.arguments, address, self.title, self.line, self.offset)
@@ -164,7 +161,7 @@ class Assembler:
                 return
             found = _Open(one)
             found.take(one)
-            if one.type == b"SYSCALL" and found.call is None and not found.foreign:
+            if one.type == b"SYSCALL" and found.call is None:
                 return
             self._open[key] = found
             self.waiting[one.id] = self.waiting.get(one.id, 0) + 1
@@ -199,4 +196,5 @@ class Assembler:
             yield event
 
 
+_CONNECTING = frozenset({_CONNECT, _UNKNOWN})
 _WANTED = frozenset({b"SYSCALL", b"EXECVE", b"SOCKADDR", b"PROCTITLE"})

@@ -20,7 +20,6 @@ from tidewaiter.model import Activity, Actor, Meaning, Origin, Outcome
 
 _TEXT = 500  # characters of a command line kept for people
 _MEMO = 20_000
-_MEMO_BYTES = 2000  # a longer command line is not worth remembering
 _SHOWN = 200  # arguments that are shown; a listing of thousands of files is no use to a reader
 _AGAIN = 1.0  # seconds in which repeated connects of one process are one act (the docker CLI tries three times)
 _EXEC_ERRORS: dict[int, Outcome] = {-13: "refused", -1: "refused"}  # EACCES, EPERM
@@ -28,7 +27,7 @@ _CONNECT_ERRORS: dict[int, Outcome] = {-13: "refused", -1: "refused", -115: "unk
 _DELETED = " (deleted)"  # the kernel's mark behind the path of a file that is gone
 _NOT_FOUND = -2  # ENOENT: a shell tries the directories of PATH one after another
 
-Reading = Callable[..., tuple[Meaning, ...]]
+Read = Callable[..., tuple[Meaning, ...]]
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,27 +87,33 @@ def program(process: Process) -> str | None:
 
 
 class HostReader:
-    """Turns process events into activities; remembers command lines it understood and connects it just told."""
+    """Turns process events into activities; remembers the connects it just told."""
 
-    def __init__(self, read: Reading = read_command) -> None:
+    def __init__(self, read: Read = read_command) -> None:
         self._read = read
-        self._understood: dict[tuple[tuple[str, ...], str | None], tuple[Meaning, ...]] = {}
         self._connects: dict[tuple[str, int | None, str, Outcome], datetime] = {}
 
-    def started(self, process: Process, argv: Sequence[str], *, shown: str | None = None) -> list[Activity]:
-        """Give what starting this program means; nothing when the file to start did not exist.
+    def started(self, process: Process, argv: Sequence[str]) -> list[Activity]:
+        """Give what starting this program means; nothing when the file to start did not exist."""
+        return self.told(process, argv, self.understand(argv, process.exe))
+
+    def understand(self, argv: Sequence[str], exe: str | None) -> tuple[Meaning, ...]:
+        """Say what a command means, whoever ran it: the cheap question, to be asked first."""
+        return self._read(argv, exe=exe.removesuffix(_DELETED) if exe else None) if argv else ()
+
+    def told(
+        self, process: Process, argv: Sequence[str], meanings: Sequence[Meaning], *, shown: str | None = None
+    ) -> list[Activity]:
+        """Give the activities of a process start that was understood.
 
         `shown` stands in for the text when the arguments are not known.
         """
-        if process.exit == _NOT_FOUND or not argv:
-            return []
-        meanings = self._meanings(tuple(argv), process.exe.removesuffix(_DELETED) if process.exe else None)
-        if not meanings:
+        if process.exit == _NOT_FOUND or not meanings:
             return []
         outcome: Outcome = "unknown" if process.exit >= 0 else _EXEC_ERRORS.get(process.exit, "failed")
-        told = _short(shown) if shown is not None else _quoted(argv)
+        text = _short(shown) if shown is not None else _quoted(argv)
         return [
-            _activity(process, meaning, outcome, told, _identity(process, str(index), *argv))
+            _activity(process, meaning, outcome, text, _identity(process, str(index), *argv))
             for index, meaning in enumerate(meanings)
         ]
 
@@ -124,16 +129,6 @@ class HostReader:
         meaning = Meaning(verb="connect", kind="socket", name=endpoint.name, tool=tool, traits=(endpoint.trait,))
         told = f"{tool or '?'} connects to {endpoint.name}"
         return [_activity(process, meaning, outcome, told, _identity(process, "connect", endpoint.name))]
-
-    def _meanings(self, argv: tuple[str, ...], exe: str | None) -> tuple[Meaning, ...]:
-        if sum(map(len, argv)) > _MEMO_BYTES:
-            return self._read(argv, exe=exe)
-        key = (argv, exe)
-        found = self._understood.get(key)
-        if found is None:
-            found = self._read(argv, exe=exe)
-            _bounded(self._understood)[key] = found
-        return found
 
 
 def _bounded(memo: dict[Any, Any]) -> dict[Any, Any]:

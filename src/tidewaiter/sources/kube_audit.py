@@ -3,13 +3,15 @@
 Documentation: https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/ ; behaviour measured on
 kube-apiserver 1.36. One request has one to three lines (stages); they share one `Activity.id`, and the store keeps
 the one that knows most. A 401 has a single line, stage ResponseStarted, with an empty user. The client may choose
-`auditID` itself, so the id also holds the time, the target and the user.
+`auditID` itself, so the id also holds the time (in microseconds) and the target.
+
+A request that names one existing object is no discovery, nor is a watch that says where to go on. Both are told by
+`requestURI`, which kube-apiserver always writes: a get or a watch without one is passed over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from zlib import crc32
 
@@ -22,11 +24,14 @@ from tidewaiter.meaning.vocabulary import resource_class
 from tidewaiter.model import Activity, Actor, Meaning, Origin, Outcome
 from tidewaiter.sources.contract import Block, Reader, Source, Tally
 from tidewaiter.sources.kube_audit_needles import LineFilter, line_filter
+from tidewaiter.sources.timestamps import rfc3339
 
 NAME = "kube-audit"
 _CHUNK = 1 << 16  # bytes decoded in one call; small enough that one bad line costs little
 _NONE = msgspec.Raw(b"null")
-_Shape = tuple[Meaning, str, tuple[str, ...]]  # meaning, resource class, traits
+# What msgspec raises for bad data: RecursionError when it is nested thousands deep, the Unicode errors for text that
+# is not UTF-8, or was escaped to a lone surrogate.
+_BAD_DATA = (msgspec.MsgspecError, UnicodeDecodeError, UnicodeEncodeError, RecursionError)
 
 
 class Event(msgspec.Struct):
@@ -72,7 +77,7 @@ class _Status(msgspec.Struct):
 
 
 _event = msgspec.json.Decoder(Event)
-_events = msgspec.json.Decoder(list[Event])
+_items = msgspec.json.Decoder(list[msgspec.Raw] | None)
 _user = msgspec.json.Decoder(_User | None)
 _ref = msgspec.json.Decoder(_ObjectRef | None)
 _status = msgspec.json.Decoder(_Status | None)
@@ -90,6 +95,14 @@ class _Client(NamedTuple):
     nameless: bool  # no user at all: the credential was not accepted
 
 
+class _Shape(NamedTuple):
+    """What the request of an event means."""
+
+    meaning: Meaning
+    resource_class: str
+    passing: bool  # reads one object whose name is known: no discovery, unless it fails
+
+
 class KubeAuditReader:
     """Reads audit events block by block. Parts that repeat (user, target, status) are understood once."""
 
@@ -101,7 +114,6 @@ class KubeAuditReader:
         self._shapes: dict[tuple[bytes, str], _Shape | None] = {}
         self._outcomes: dict[bytes, tuple[Outcome, tuple[str, ...]]] = {}
         self._stages: dict[str | None, int] = {}
-        self._reads = 0
 
     def feed(self, block: Block) -> list[Activity]:
         """Give the activities of one block of lines."""
@@ -109,10 +121,11 @@ class KubeAuditReader:
         raw = bytes(block.data)
         if self._filter is not None:
             kept, lines = self._filter.lines(raw)
-            self.tally.records += lines - len(kept)
-            for start, end, index in kept:
-                self._line(raw[start:end], block.line + index, block.offset + start, found)
-            return found
+            if len(kept) * 2 <= lines:  # else whole chunks decode faster than so many single lines
+                self.tally.records += lines - len(kept)
+                for start, end, index in kept:
+                    self._line(raw[start:end], block.line + index, block.offset + start, found)
+                return found
         start, line, size = 0, block.line, len(raw)
         while start < size:
             end = size if size - start <= _CHUNK else raw.rfind(b"\n", start, start + _CHUNK) + 1
@@ -126,7 +139,7 @@ class KubeAuditReader:
     def _chunk(self, raw: bytes, start: int, end: int, base: int, line: int, lines: int, found: list[Activity]) -> None:
         try:
             events = _event.decode_lines(memoryview(raw)[start:end])
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except _BAD_DATA:
             events = []
         if len(events) != lines:  # a broken or blank line: find it
             while start < end:
@@ -147,31 +160,39 @@ class KubeAuditReader:
     def _line(self, text: bytes, line: int, offset: int, found: list[Activity]) -> None:
         try:
             event = _event.decode(text)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+        except _BAD_DATA as problem:
             if text.strip():
-                self.tally.cannot_read(line=line, offset=offset, reason=f"not-an-event: {problem}", raw=text)
+                self._cannot_read(problem, line, offset, text)
             return
         self.tally.records += 1
         if event.verb not in _SKIPPED_VERBS:
             self.read_event(event, line, offset, found)
 
     def read_event(self, event: Event, line: int, offset: int, found: list[Activity]) -> None:
-        """Add the activities of one event to `found`; an EventList is unpacked."""
+        """Add the activities of one event to `found`; an EventList is unpacked, and a bad item costs only itself."""
         try:
-            if event.items is not _NONE and event.kind is not None and event.kind.endswith("List"):
-                items = _events.decode(event.items)
-                self.tally.records += len(items) - 1
-            else:
-                items = [event]
-            for item in items:
-                activity = self._activity(item, line, offset)
-                if activity is not None:
-                    self.tally.saw(activity.at)
-                    self.tally.kept += 1
-                    found.append(activity)
-        except (msgspec.MsgspecError, UnicodeDecodeError, UnicodeEncodeError) as problem:
-            self.tally.records -= 1
-            self.tally.cannot_read(line=line, offset=offset, reason=f"not-an-event: {problem}")
+            if event.items is _NONE or event.kind is None or not event.kind.endswith("List"):
+                self._keep(self._activity(event, line, offset), found)
+                return
+            items = _items.decode(event.items) or []
+        except _BAD_DATA as problem:
+            self._cannot_read(problem, line, offset)
+            return
+        self.tally.records += len(items) - 1
+        for item in items:
+            try:
+                self._keep(self._activity(_event.decode(item), line, offset), found)
+            except _BAD_DATA as problem:
+                self._cannot_read(problem, line, offset, bytes(item))
+
+    def _keep(self, activity: Activity | None, found: list[Activity]) -> None:
+        if activity is not None:
+            self.tally.saw(activity.at)
+            self.tally.kept += 1
+            found.append(activity)
+
+    def _cannot_read(self, problem: Exception, line: int, offset: int, raw: bytes = b"") -> None:
+        self.tally.cannot_read(line=line, offset=offset, reason=f"not-an-event: {problem}", raw=raw)
 
     def _activity(self, event: Event, line: int, offset: int) -> Activity | None:  # noqa: PLR0911 - one way out for each thing that is no activity; a hot path
         uri, verb, stage = event.requestURI or "", event.verb, event.stage
@@ -180,24 +201,22 @@ class KubeAuditReader:
             return None
         if verb in _SKIPPED_VERBS:
             return None
-        if verb == "watch" and not kube_api.returns_existing(uri.partition("?")[2]):
+        if verb == "watch" and not (uri and kube_api.returns_existing(uri.partition("?")[2])):
             return None
         shape = self._shape(event, verb, uri)
         if shape is None:
             return None
         stamp = event.requestReceivedTimestamp or event.stageTimestamp
-        at = _time(stamp)
-        if at is None or stamp is None:
-            self.tally.records -= 1
+        at = rfc3339(stamp) if stamp else None
+        if at is None:
             self.tally.cannot_read(line=line, offset=offset, reason="no-time")
             return None
-        self._stages[stage] = self._stages.get(stage, 0) + 1
-        self._reads += 1
-        client = self._client(event)
         outcome, denied = self._outcome(event.responseStatus)
-        meaning, resources, traits = shape
-        if meaning.verb == "get" and meaning.scope == "one" and "/" not in meaning.kind and outcome in _HARMLESS:
+        if shape.passing and outcome in _HARMLESS:
             return None
+        meaning, traits = shape.meaning, shape.meaning.traits
+        client = self._client(event)
+        self._stages[stage] = self._stages.get(stage, 0) + 1
         identity = f"{(event.auditID or '')[:64]}@{stamp}#{crc32(uri.encode('utf-8', 'surrogatepass')):x}"
         if client.traits or denied or (client.nameless and outcome == "refused"):
             more = ("bad-credential",) if client.nameless and outcome == "refused" else ()
@@ -209,7 +228,7 @@ class KubeAuditReader:
             plane="kubernetes",
             verb=meaning.verb,
             kind=meaning.kind,
-            resource_class=resources,
+            resource_class=shape.resource_class,
             scope=meaning.scope,
             namespace=meaning.namespace,
             name=meaning.name,
@@ -228,10 +247,15 @@ class KubeAuditReader:
         key = (ref, verb if plain else f"{verb} {uri}")
         if key in self._shapes:
             return self._shapes[key]
-        meaning = _meaning(event.objectRef, verb, uri)
+        request = _request(event.objectRef, verb, uri.partition("?")[0] if plain else uri)
+        if request is None:
+            meaning = kube_api.read_non_resource(uri) if uri and ref == b"null" and verb in _READING else None
+        else:
+            meaning = None if kube_api.is_heartbeat(request) else kube_api.read_request(request)
         shape = None
         if meaning is not None and meaning.verb not in _NOT_KEPT:
-            shape = (meaning, resource_class(meaning.kind), meaning.traits)
+            passing = request is not None and meaning.verb == "get" and "/" not in meaning.kind
+            shape = _Shape(meaning, resource_class(meaning.kind), passing)
         _bounded(self._shapes)[key] = shape
         return shape
 
@@ -254,12 +278,13 @@ class KubeAuditReader:
         """Say what this log could not show; nothing is ever held back."""
         if set(self._stages) == {"RequestReceived"}:
             self.tally.note("kube-only-request-received", self._stages["RequestReceived"])
-        if self.tally.records and not self._reads:
+        if self.tally.records and not self._stages:
             self.tally.note("kube-no-reads")
         return ()
 
 
 _SKIPPED_VERBS = frozenset({"update", "patch", "delete", "deletecollection"})
+_READING = frozenset({"get", "list", "watch", "head"})
 _NOT_KEPT = frozenset({"watch", "probe", "update", "delete"})
 # Reading one object whose name one knows is no discovery; every controller does it all day. Guessing names is seen by
 # the refusals and the failures.
@@ -293,25 +318,22 @@ def _client(own: bytes, target: bytes, peers: bytes, agent: str | None) -> _Clie
     return _Client(actor, address, tool, pods[0], tuple(traits), not user.username)
 
 
-def _meaning(ref: msgspec.Raw, verb: str, uri: str) -> Meaning | None:
-    """Read the request from its objectRef; without one, from its path (API discovery, version, health)."""
-    parsed = _ref.decode(ref)
-    if parsed is None or not parsed.resource:
-        if verb not in {"get", "list", "watch", "head"}:
-            return None
-        return kube_api.read_path("GET", uri) if uri else None
+def _request(raw: msgspec.Raw, verb: str, uri: str) -> kube_api.Request | None:
+    """Give the request that an objectRef, or else a path, tells of; None when it names no resource or is not kept."""
+    ref = _ref.decode(raw)
+    if ref is None or not ref.resource:
+        request = kube_api.parse_path("GET", uri) if verb in _READING else None
+        return request._replace(verb=verb) if request else None  # the server's own word for it counts
     request = kube_api.Request(
         verb,
-        parsed.resource,
-        parsed.subresource or "",
-        parsed.apiGroup or "",
-        parsed.namespace or "",
-        parsed.name or "",
+        ref.resource,
+        ref.subresource or "",
+        ref.apiGroup or "",
+        ref.namespace or "",
+        ref.name or "",
         uri.partition("?")[2],
     )
-    if verb == "create" and not kube_api.is_kept_create(request):
-        return None
-    return None if kube_api.is_heartbeat(request) else kube_api.read_request(request)
+    return None if verb == "create" and not kube_api.is_kept_create(request) else request
 
 
 def outcome(status: _Status | None) -> tuple[Outcome, tuple[str, ...]]:
@@ -323,16 +345,6 @@ def outcome(status: _Status | None) -> tuple[Outcome, tuple[str, ...]]:
         denied = "cannot impersonate" in (status.message or "")
         return "refused", ("impersonating",) if denied else ()
     return ("answered", ()) if status.code < 400 else ("failed", ())  # noqa: PLR2004
-
-
-def _time(stamp: str | None) -> datetime | None:
-    if not stamp:
-        return None
-    try:
-        at = datetime.fromisoformat(stamp)
-    except ValueError:
-        return None
-    return at if at.tzinfo else None
 
 
 def sniff(lines: Sequence[bytes]) -> int:

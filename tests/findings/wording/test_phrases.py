@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - Russian looks like Latin here and there
 import factories
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ EN, RU = Wording("en"), Wording("ru")
 ACTORS = {
     ("user", "alice", None): ("user alice", "пользователь alice"),
     ("user", "alice", "kube-system/console"): (
-        "user alice, acting through kube-system/console",
+        "user alice (acting through kube-system/console)",
         "пользователь alice (через kube-system/console)",
     ),
     ("service-account", "shop/web", None): ("service account shop/web", "сервисный аккаунт shop/web"),
@@ -27,7 +28,10 @@ ACTORS = {
         "control plane component kube-scheduler",
         "компонент управляющего слоя kube-scheduler",
     ),
-    ("anonymous", "192.0.2.7", None): ("someone without an accepted credential at 192.0.2.7", "аноним с адреса 192.0.2.7"),
+    ("anonymous", "192.0.2.7", None): (
+        "someone without an accepted credential at 192.0.2.7",
+        "аноним с адреса 192.0.2.7",
+    ),
     ("anonymous", "", None): ("someone without an accepted credential", "аноним"),
     ("host-user", "deploy", None): ("host account deploy", "учётная запись хоста deploy"),
     ("container", "3f2a", None): ("container 3f2a", "контейнер 3f2a"),
@@ -46,38 +50,66 @@ def test_actors(key: tuple[str, str, str | None], phrases: tuple[str, str]) -> N
 SURPRISES = {
     "a new kind": (
         {},
-        "In 41 days of history it never read this kind: nodes. Usual: pods, services. "
-        "None of the 23 accounts of its sort does this. (9.2 bits)",
-        "Новый вид ресурсов, впервые за 41 день наблюдений: nodes. Обычно: pods, services. "
-        "Ни у одной из 23 подобных учётных записей такого не бывает. (бит: 9,2)",
+        (
+            "In 41 days of history it never read this kind: nodes. Usual: pods, services. "
+            "None of the 23 accounts of its sort does this. (9.2 bits)"
+        ),
+        (
+            "Новый вид ресурсов, впервые за 41 день наблюдений: nodes. Обычно: pods, services. "
+            "У подобных учётных записей (23) такого не бывает. (бит: 9,2)"
+        ),
     ),
     "many new kinds, some peers": (
         {"observed": "a, b +3", "usual": "", "peers": "2 of 5", "bits": 12.0},
-        "In 41 days of history it never read these 5 kinds: a, b and 3 more. "
-        "This is ordinary for 2 of 5 accounts of its sort. (12 bits)",
-        "Новые виды ресурсов (5), впервые за 41 день наблюдений: a, b и ещё 3. "
-        "Среди 5 подобных учётных записей это обычно для 2. (бит: 12)",
+        (
+            "In 41 days of history it never read these 5 kinds: a, b and 3 more. "
+            "This is ordinary for 2 of 5 accounts of its sort. (12 bits)"
+        ),
+        (
+            "Новые виды ресурсов (5), впервые за 41 день наблюдений: a, b и ещё 3. "
+            "Это обычно для 2 из 5 подобных учётных записей. (бит: 12)"
+        ),
     ),
     "wider": (
         {"measure": "new-scope", "observed": "everything", "usual": "namespace, one", "peers": "0 of 0"},
-        "In 41 days of history it never read this widely: everything at once. "
-        "Usual: one namespace at a time, single objects. (9.2 bits)",
-        "Такого широкого чтения за 41 день наблюдений ещё не было: всё сразу. "
-        "Обычно: по одному пространству имён, отдельные объекты. (бит: 9,2)",
+        (
+            "In 41 days of history it never read this widely: everything at once. "
+            "Usual: one namespace at a time, single objects. (9.2 bits)"
+        ),
+        (
+            "Такого широкого чтения за 41 день наблюдений ещё не было: всё сразу. "
+            "Обычно: по одному пространству имён, отдельные объекты. (бит: 9,2)"
+        ),
     ),
     "an hour": (
         {"measure": "new-hour", "observed": "0, 20", "usual": "8", "peers": "", "history_days": 5, "bits": 1.5},
-        "In 5 days of history it never looked around at these times: 00:00-04:00, 20:00-00:00 UTC. "
-        "Usual: 08:00-12:00. (1.5 bits)",
+        (
+            "In 5 days of history it never looked around at these times: 00:00-04:00, 20:00-00:00 UTC. "
+            "Usual: 08:00-12:00. (1.5 bits)"
+        ),
         "В это время впервые за 5 дней наблюдений: 00:00-04:00, 20:00-00:00 UTC. Обычно: 08:00-12:00. (бит: 1,5)",
     ),
     "somebody new": (
-        {"measure": "new-actor", "observed": "shop/web", "usual": "", "peers": "3 of 20", "history_days": 0, "bits": 2.5},
+        {
+            "measure": "new-actor",
+            "observed": "shop/web",
+            "usual": "",
+            "peers": "3 of 20",
+            "history_days": 0,
+            "bits": 2.5,
+        },
         "Nobody knows it: it did nothing here before. Somebody new came on 3 of 20 earlier days. (2.5 bits)",
         "Раньше здесь не появлялся. Кто-нибудь новый появлялся в 3 из 20 прежних дней. (бит: 2,5)",
     ),
     "the first of all": (
-        {"measure": "new-actor", "observed": "shop/web", "usual": "", "peers": "0 of 0", "history_days": 0, "bits": 1.0},
+        {
+            "measure": "new-actor",
+            "observed": "shop/web",
+            "usual": "",
+            "peers": "0 of 0",
+            "history_days": 0,
+            "bits": 1.0,
+        },
         "Nobody knows it, but this log has no earlier day to compare with. (1 bits)",
         "Раньше здесь не появлялся, но и прежних дней для сравнения в журналах нет. (бит: 1)",
     ),
@@ -88,10 +120,14 @@ SURPRISES = {
     ),
     "breadth": (
         {"measure": "breadth", "observed": "12 in 10min", "usual": "3 in 10min", "peers": "4.5 in 10min", "bits": 6.0},
-        "It read 12 kinds within 10 minutes; the most it ever did in 41 days of history is 3. "
-        "Three quarters of the accounts of its sort stay below 4.5 kinds. (6 bits)",
-        "За 10 минут прочитано 12 видов ресурсов; самое большее за 41 день наблюдений: 3. "
-        "Три четверти подобных учётных записей читают меньше: 4,5 вида. (бит: 6)",
+        (
+            "It read 12 kinds within 10 minutes; the most it ever did in 41 days of history is 3. "
+            "Three quarters of the accounts of its sort stay below 4.5 kinds. (6 bits)"
+        ),
+        (
+            "За 10 минут прочитано 12 видов ресурсов; самое большее за 41 день наблюдений: 3. "
+            "Порог для трёх четвертей подобных учётных записей: 4,5 вида. (бит: 6)"
+        ),
     ),
     "breadth without a past": (
         {"measure": "breadth", "observed": "12 in 1h", "usual": "", "peers": "", "history_days": 0, "bits": 1.0},
@@ -100,10 +136,14 @@ SURPRISES = {
     ),
     "refusals": (
         {"measure": "refusals", "observed": "nodes, secrets", "usual": "", "peers": "0 of 1", "bits": 3.2},
-        "It was refused 2 kinds it was never refused before: nodes, secrets. "
-        "The 1 account of its sort does not do this. (3.2 bits)",
-        "Отказано в чтении видов (2), в которых раньше не отказывали: nodes, secrets. "
-        "Ни у одной из 1 подобных учётных записей такого не бывает. (бит: 3,2)",
+        (
+            "It was refused 2 kinds it was never refused before: nodes, secrets. "
+            "The only other account of its sort does not do this. (3.2 bits)"
+        ),
+        (
+            "Отказано в чтении видов (2), в которых раньше не отказывали: nodes, secrets. "
+            "У подобных учётных записей (1) такого не бывает. (бит: 3,2)"
+        ),
     ),
     "reviews": (
         {"measure": "reviews", "observed": "420", "usual": "3", "peers": "", "bits": 7.0},
@@ -168,7 +208,11 @@ def test_a_long_list_is_cut_between_values() -> None:
     [
         ({}, "everything at once", "всё сразу"),
         ({"scope": "one"}, "single objects", "отдельные объекты"),
-        ({"scope": "namespace", "namespaces": ("shop", "bank")}, "namespaces shop, bank", "пространства имён shop, bank"),
+        (
+            {"scope": "namespace", "namespaces": ("shop", "bank")},
+            "namespaces shop, bank",
+            "пространства имён shop, bank",
+        ),
         ({"scope": "namespace", "namespaces": ()}, "one namespace at a time", "по одному пространству имён"),
     ],
 )

@@ -73,8 +73,9 @@ class Wording:
         return self.say(key) if self.knows(key) else self.say("cannot.unexplained", id=blind)
 
     def fix(self, blind: str) -> str:
-        """Give the line of configuration that opens what an input does not show, or nothing."""
-        return commands().get(f"fix.{blind}", "")
+        """Give the line of configuration, or the advice, that opens what an input does not show; or nothing."""
+        key = f"fix.{blind}"
+        return self.say(key) if self.knows(key) else commands().get(key, "")
 
     def shown(self, value: Value) -> str:
         """Write one value: text made visible, numbers and times as the language writes them, lists cut short."""

@@ -42,9 +42,9 @@ class Generator:
         self._clock += int(self._random.random() * 40)
         self._serial += 1
         self._pid += 1 + int(self._random.random() * 3)
-        if chance < 0.025:
+        if chance < 0.030:
             return self._exec(_looking_around(self._random), self._random.choice((1001, 1002, 1003, 1005, _UNSET)))
-        if chance < 0.045:
+        if chance < 0.050:
             return self._exec(_long(self._random), 998)
         if chance < 0.11:
             return self._user_record()
@@ -220,7 +220,7 @@ def _runtime(rand: random.Random) -> _Command:
     name = f"{rand.getrandbits(256):064x}"
     return rand.choice(
         (
-            ("/usr/bin/runc", ["runc", "--root", "/var/run/docker/runtime-runc/moby", "--log", "/run/log.json", "state", name]),
+            ("/usr/bin/runc", ["runc", "init"]),
             ("/usr/bin/containerd-shim-runc-v2", ["/usr/bin/containerd-shim-runc-v2", "-namespace", "moby", "-id", name]),
             ("/usr/sbin/xtables-nft-multi", ["/usr/sbin/iptables", "--wait", "-t", "nat", "-C", "POSTROUTING", "-j", name[:9]]),
             ("/bin/busybox", ["wget", "-q", "-O-", f"http://127.0.0.1:8080/health?n={name[:6]}"]),

@@ -17,7 +17,6 @@ import msgspec
 from tidewaiter.baseline import measure
 from tidewaiter.findings.explain import RuleWords, finding
 from tidewaiter.findings.judge import Judgement, Persona, is_shown, judge
-from tidewaiter.findings.wording import Wording
 from tidewaiter.model import Activity, Actor, Episode, Finding, Level, Origin, Sighting
 from tidewaiter.recognise.correlation import Correlation, correlate
 from tidewaiter.recognise.fields import network
@@ -27,6 +26,7 @@ from tidewaiter.sources import catalogue
 from tidewaiter.sources.contract import Tally, Unreadable
 from tidewaiter.sources.opening import Input, inputs
 from tidewaiter.store import Row, Store
+from tidewaiter.wording import Wording
 
 SAMPLES = 20  # sightings shown with a finding, the most telling ones
 Progress = Callable[[Tally, Input], None]

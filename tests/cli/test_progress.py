@@ -3,7 +3,7 @@ import io
 import pytest
 
 from tidewaiter.cli.progress import Progress, wants_progress
-from tidewaiter.findings.wording import Language, Wording
+from tidewaiter.wording import Language, Wording
 
 CLEAR = "\r\x1b[K"
 

@@ -185,7 +185,7 @@ def _removed(*paths: str) -> Iterator[None]:
         yield
     finally:
         for path in new:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # gone already, or somebody else uses the folder by now
                 path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
@@ -212,7 +212,7 @@ def engine(folder: Path) -> Iterator[Engine]:
         raise Unavailable(f"{SOCKET} is served by another daemon, which is not to be disturbed")
     log = folder / "dockerd.log"
     with ExitStack() as undo:
-        undo.enter_context(_removed("/etc/docker", "/etc/docker/key.json", str(SOCKET)))
+        undo.enter_context(_removed("/etc/docker/key.json", "/etc/docker", str(SOCKET)))
         undo.enter_context(_removed("/run/docker/plugins", "/run/docker"))
         home = undo.enter_context(_short_folder())
         # No network, no firewall rules: nothing is changed that other programs on the machine would notice.

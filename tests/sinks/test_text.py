@@ -10,11 +10,11 @@ from golden import check_golden
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewaiter.findings.wording import LANGUAGES, Language, Wording
-from tidewaiter.findings.wording.phrases import actor_phrase, surprise_phrase, what_sentences
 from tidewaiter.model import LEVELS, Explanation, Finding, Level
 from tidewaiter.sinks.summary import SetAside, SourceSummary, Summary, Unread
 from tidewaiter.sinks.text import render, render_finding, wants_colour
+from tidewaiter.wording import LANGUAGES, Language, Wording
+from tidewaiter.wording.phrases import actor_phrase, surprise_phrase, what_sentences
 
 GOLDEN = Path(__file__).parent / "golden"
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=400)

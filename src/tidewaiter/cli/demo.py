@@ -8,12 +8,12 @@ import click
 
 from tidewaiter.cli import output as out
 from tidewaiter.cli.summarise import summary
-from tidewaiter.findings.wording import LANGUAGES
 from tidewaiter.pipeline import scan
 from tidewaiter.recognise.pack import packaged
 from tidewaiter.sinks import text
 from tidewaiter.sources.catalogue import sources
 from tidewaiter.store import Store
+from tidewaiter.wording import LANGUAGES
 
 _RECORDING = "cluster.jsonl.gz"
 

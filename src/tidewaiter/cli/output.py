@@ -12,8 +12,8 @@ from typing import BinaryIO, cast
 
 from tidewaiter.config import environment
 from tidewaiter.errors import ConfigError
-from tidewaiter.findings.wording import Language, Wording
 from tidewaiter.sinks.text import wants_colour
+from tidewaiter.wording import Language, Wording
 
 _WIDEST = 100
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self, TextIO
 
-from tidewaiter.findings.wording import Wording
+from tidewaiter.wording import Wording
 
 _EVERY = 0.2  # seconds between two drawings
 _CLEAR = "\r\x1b[K"  # ECMA-48: carriage return, erase to the end of the line

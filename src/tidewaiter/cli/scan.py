@@ -18,7 +18,6 @@ from tidewaiter.cli.progress import Progress, wants_progress
 from tidewaiter.cli.summarise import summary
 from tidewaiter.config import environment, moment
 from tidewaiter.findings.judge import Persona, at_least
-from tidewaiter.findings.wording import LANGUAGES, Wording
 from tidewaiter.model import LEVELS, Level
 from tidewaiter.pipeline import Report
 from tidewaiter.pipeline import scan as run
@@ -30,6 +29,7 @@ from tidewaiter.sources.catalogue import sources
 from tidewaiter.sources.contract import Tally
 from tidewaiter.sources.opening import Input
 from tidewaiter.store import Store
+from tidewaiter.wording import LANGUAGES, Wording
 
 FORMATS = ("text", "json", "jsonl")
 

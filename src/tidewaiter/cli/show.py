@@ -9,8 +9,8 @@ import click
 from tidewaiter.cli import output as out
 from tidewaiter.cli.keeping import load
 from tidewaiter.errors import ConfigError
-from tidewaiter.findings.wording import LANGUAGES
 from tidewaiter.sinks import jsonl, text
+from tidewaiter.wording import LANGUAGES
 
 
 @click.command()

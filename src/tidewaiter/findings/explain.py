@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from tidewaiter.findings.judge import Judgement
 from tidewaiter.findings.questions import innocent, next_questions
-from tidewaiter.findings.wording import Wording
-from tidewaiter.findings.wording.phrases import actor_phrase, surprise_phrase, what_sentences
 from tidewaiter.meaning.vocabulary import load
 from tidewaiter.model import Actor, Episode, Explanation, Finding, LookedAt, Sighting, Verdict
+from tidewaiter.wording import Wording
+from tidewaiter.wording.phrases import actor_phrase, surprise_phrase, what_sentences
 
 
 class RuleWords(NamedTuple):

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from tidewaiter.findings.wording import Value, Wording
 from tidewaiter.meaning.vocabulary import load
 from tidewaiter.model import Episode, Sighting
+from tidewaiter.wording import Value, Wording
 
 _INNOCENT = 5
 _NEXT = 4

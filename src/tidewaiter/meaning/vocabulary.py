@@ -21,7 +21,7 @@ def _classes() -> dict[str, str]:
 
 
 def resource_class(kind: str) -> str:
-    """Name the class of inventory a kind belongs to; a subresource belongs to its resource, a custom kind to "custom"."""
+    """Name the class of inventory of a kind; a subresource is of its resource's class, a custom kind is "custom"."""
     return _classes().get(kind.partition("/")[0], "custom")
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from tidewaiter.findings.wording.visible import without_surrogates
 from tidewaiter.model import Finding
 from tidewaiter.sinks.summary import Summary
+from tidewaiter.wording.visible import without_surrogates
 
 REPORT = "tidewaiter.report/1"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidewaiter.findings.wording.visible import cut, visible
+from tidewaiter.wording.visible import cut, visible
 
 
 def safe(text: str, *, limit: int = 200) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tidewaiter.findings.wording import Wording
-from tidewaiter.findings.wording.phrases import actor_phrase, reach_phrase, reason_phrase, when_phrase
 from tidewaiter.model import LEVELS, Finding, Sighting
 from tidewaiter.sinks.safe_text import safe
 from tidewaiter.sinks.summary import SourceSummary, Summary
+from tidewaiter.wording import Wording
+from tidewaiter.wording.phrases import actor_phrase, reach_phrase, reason_phrase, when_phrase
 
 _SIGHTINGS = 5  # shown of each finding; `tidewaiter show` gives all
 _PLACES = 3  # unreadable places shown

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import compress
 
 from tidewaiter.model import Activity, Origin
 from tidewaiter.sources.auditd_fields import endpoint, fields, plain, text
@@ -58,11 +59,11 @@ class _Chunk:
         found = self.events.keys() & wanted
         late = found - self.fed
         if first is not None:
-            numbers = [at for at, identity in enumerate(self.ids) if identity in found]
+            numbers = list(compress(range(len(self.ids)), map(found.__contains__, self.ids)))
             if first:
                 numbers = [at for at in numbers if at >= first or self.ids[at] in late]
         else:
-            numbers = [at for at, identity in enumerate(self.ids) if identity in late] if late else []
+            numbers = list(compress(range(len(self.ids)), map(late.__contains__, self.ids))) if late else []
         self.fed |= late
         lines, offset, before = self.lines, self.offset, 0
         for number in numbers:

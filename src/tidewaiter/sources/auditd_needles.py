@@ -9,23 +9,26 @@ program's name decides, then words of its arguments; a test runs both ways over 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tidewaiter.meaning.commandline import SUBCOMMAND_WORDS, TOOL_WORDS
 from tidewaiter.meaning.raw_http import http_names, is_interpreter
 from tidewaiter.meaning.tools import known_programs, tool_names
+from tidewaiter.meaning.vocabulary import load
 from tidewaiter.meaning.wrappers import wrappers
 from tidewaiter.sources.auditd_fields import endpoint, plain
 
 _EXECVE = re.compile(rb"type=(?:EXECVE|1309) (?:msg=)?audit\(([^)\n]*)\):([^\n]*)")  # the kernel writes the number
 _IDENTITY = re.compile(rb"audit\(([\d.]+:\d+)\)")
-_PROGRAM = re.compile(rb' exe=("[^"\n]*"|[^\s\x1d]*)')
+# Greedy up to the last exe=: the fields before it are written by the kernel, so it is the first, too.
+_SYSCALL = re.compile(rb'type=(?:SYSCALL|1300) (?:msg=)?audit\(([^)\n]*)\):[^\n]* exe=("[^"\n]*"|[^\s\x1d]*)')
 _ADDRESS = re.compile(rb" saddr=(\{[^}\n]*\}|[^\s\x1d]*)")
 _VALUE = re.compile(rb'=("[^"]*"|\S+)')
 _FIRST = re.compile(rb' argc=\d+ a0=("[^"]*"|[^\s\x1d]+)')
 _SPLIT = re.compile(rb"_len=|\]=")  # a name may lie across the pieces of a split argument
-_SHELL_WORD = re.compile(rb"[^\s;|&()<>{}]+")
+_HEX = re.compile(rb"=([0-9A-Fa-f]{2,})(?![^\s\x1d])")
+_SHELL_WORD = re.compile(rb"[^\s;|&()<>{}=]+")
 # With these a shell puts a word together or a program spells it, so that the word itself need not be there.
 _MARKS = re.compile(rb"[$`\\?*\[{%]")
 _SPELLERS = ("base64", "base32", "xxd", "rev", "tr", "sed")
@@ -34,15 +37,20 @@ _PLACES = re.compile(rb"docker|podman|kube|containerd|incluster|\.sock|/json|/de
 _LETTERS = re.compile(rb"[a-z]+")
 _OTHER_SHELLS = frozenset({"powershell", "pwsh", "cmd"})  # with encodings and quoting of their own
 _MEMO = 50_000
-_SURE, _CARRIER, _OTHER, _DULL = "sure", "carrier", "other", "dull"  # what a program's name says of its arguments
+_SURE, _CLIENT, _CARRIER, _OTHER, _DULL = "sure", "client", "carrier", "other", "dull"  # what a program's name says of its arguments
 
 
 class Needles:
     """The tests for one run; remembers what it has judged, because most records repeat."""
 
     def __init__(self) -> None:
-        clients = {name for name in http_names() if not is_interpreter(name)}
-        sure = {*tool_names(), *clients, *_OTHER_SHELLS}
+        speakers = {name for name in http_names() if not is_interpreter(name)}
+        sure = {*tool_names(), *speakers, *_OTHER_SHELLS}
+        http = load("tools/http.yml")
+        self._clients = _names(name for client in http["clients"].values() for name in client["names"].split())
+        # A socket, a host of a cluster, the port of an engine, or the path of an API server; % may hide any of them.
+        ports = (str(port) for what, ports in http["ports"].items() if what != "cluster" for port in ports)
+        self._asked = re.compile("|".join(("sock", "kube", "api", "[%$]", *ports)).encode(), re.IGNORECASE)
         self._sure = _names(sure)  # what it is called with decides
         self._carriers = _names(TOOL_WORDS.union(wrappers()) - sure)  # runs what stands in its arguments
         self._carried = _beginnings({*sure, *_SPELLERS})
@@ -57,48 +65,63 @@ class Needles:
         )
         self._sorts: dict[bytes, str] = {}
         self._programs: dict[bytes, bool] = {}
-        self._addresses: dict[bytes, bool] = {}
 
     def __call__(self, data: bytes) -> set[bytes]:
         """Give the identifiers of the events of which a line in this block may matter."""
         found = self._by_arguments(data)
-        found.update(_by_value(data, _PROGRAM, self._programs, self._program))
-        found.update(_by_value(data, _ADDRESS, self._addresses, _leads_to_engine))
+        programs = _SYSCALL.findall(data)
+        telling = {value for value in {value for _, value in programs} if self._program(value)}
+        if telling:
+            found.update(identity for identity, value in programs if value in telling)
+        found.update(_by_address(data))
         return found
 
     def _by_arguments(self, data: bytes) -> set[bytes]:
-        found, dull = set(), set()
+        found, going_on, dull = set(), set(), set()
         for identity, body in _EXECVE.findall(data):
-            sort = self.arguments(body)
-            if sort is True:
+            wanted = self.arguments(body)
+            if wanted:
                 found.add(identity)
-            elif sort is None:
+            elif wanted is None:
+                going_on.add(identity)
+            elif b"]=" in body:
                 dull.add(identity)
-        # A long list goes on in records that do not name the program. Two hosts may use the same identifier.
-        return found if b"node=" in data else found - dull
+        # Further records of a long list do not name the program; its first one does, and speaks for them all.
+        return found | (going_on - dull)
 
     def arguments(self, body: bytes) -> bool | None:
-        """Say whether an EXECVE record may belong to a command that means something; None: no record of it can."""
+        """Say whether an EXECVE record may belong to a command that means something; None when it does not begin one."""
         first = _FIRST.match(body)
-        if first is None:  # the arguments of a long list go on here
-            return True
+        if first is None:
+            return None
         sort = self._sorts.get(first[1])
         if sort is None:
             sort = self._sort(_file_name(plain(first[1])))
             _bounded(self._sorts)[first[1]] = sort
         if sort is _DULL:
-            return None
+            return False
         if sort is _SURE or _SPLIT.search(body):
             return True
-        values = _VALUE.findall(body, first.end())
-        return self._tells(b" ".join(map(plain, values))) if sort is _CARRIER else not self._raw.isdisjoint(values)
+        if sort is _OTHER:
+            return not self._raw.isdisjoint(_VALUE.findall(body, first.end()))
+        words = body[first.end() :]
+        hexadecimal = _HEX.findall(words)
+        if hexadecimal:
+            words = b" ".join((words, *map(plain, hexadecimal)))
+        return self._asks(words) if sort is _CLIENT else self._tells(words)
 
     def _sort(self, name: bytes) -> str:
+        if self._clients.match(name):
+            return _CLIENT
         if self._sure.match(name):
             return _SURE
         if self._carriers.match(name):
             return _CARRIER
         return _DULL if name in self._dull else _OTHER
+
+    def _asks(self, words: bytes) -> bool:
+        """Say whether an HTTP client may ask an engine or a cluster for something."""
+        return self._asked.search(words) is not None
 
     def _tells(self, words: bytes) -> bool:
         """Say whether a tool's name, a sub-command's or a way to spell one is among the words."""
@@ -110,7 +133,11 @@ class Needles:
         return not self._commands.isdisjoint(_SHELL_WORD.findall(bare))
 
     def _program(self, value: bytes) -> bool:
-        return self._tool.match(_file_name(plain(value))) is not None
+        wanted = self._programs.get(value)
+        if wanted is None:
+            wanted = self._tool.match(_file_name(plain(value).removesuffix(b" (deleted)"))) is not None
+            _bounded(self._programs)[value] = wanted
+        return wanted
 
 
 def _file_name(path: bytes) -> bytes:
@@ -118,20 +145,9 @@ def _file_name(path: bytes) -> bytes:
     return path.rpartition(b"/")[2].rpartition(b"\\")[2].removeprefix(b"-")
 
 
-def _leads_to_engine(value: bytes) -> bool:
-    return endpoint(value) is not None
-
-
-def _by_value(
-    data: bytes, field: re.Pattern[bytes], memo: dict[bytes, bool], judge: Callable[[bytes], bool]
-) -> Iterator[bytes]:
-    """Find the events in which a field has a value that may matter; each distinct value is judged once."""
-    for found in field.finditer(data):
-        value = found[1]
-        wanted = memo.get(value)
-        if wanted is None:
-            wanted = _bounded(memo)[value] = judge(value)
-        if wanted:
+def _by_address(data: bytes) -> Iterator[bytes]:
+    for found in _ADDRESS.finditer(data):
+        if endpoint(found[1]) is not None:
             at = found.start()
             identity = _IDENTITY.search(data, data.rfind(b"\n", 0, at) + 1, at)
             if identity:

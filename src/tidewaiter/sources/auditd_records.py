@@ -95,7 +95,7 @@ def call_of(body: bytes) -> str | None:
     arch, number, first = found.groups()
     if number in _EXECS.get(arch, ()) or number in {b"execve", b"execveat"}:
         return _EXEC
-    if number in _CONNECTS.get(arch, ()) or number == b"connect" or (arch, number) == _SOCKETCALL and first == b"3":
+    if number in _CONNECTS.get(arch, ()) or number == b"connect" or ((arch, number) == _SOCKETCALL and first == b"3"):
         return _CONNECT
     return None if arch in _EXECS else _UNKNOWN
 

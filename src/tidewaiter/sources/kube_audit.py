@@ -111,6 +111,7 @@ class KubeAuditReader:
         self._path = tally.path
         self._filter = line_filter
         self._clients: dict[tuple[bytes, bytes, bytes, str | None], _Client] = {}
+        self._targets: dict[bytes, _ObjectRef] = {}
         self._shapes: dict[tuple[bytes, str], _Shape | None] = {}
         self._outcomes: dict[bytes, tuple[Outcome, tuple[str, ...]]] = {}
         self._stages: dict[str | None, int] = {}
@@ -243,13 +244,16 @@ class KubeAuditReader:
 
     def _shape(self, event: Event, verb: str, uri: str) -> _Shape | None:
         ref = bytes(event.objectRef)
-        plain = verb != "watch" and ref != b"null" and "fieldSelector" not in uri and "dryRun" not in uri
+        target = self._targets.get(ref)
+        if target is None:
+            target = _bounded(self._targets)[ref] = _ref.decode(ref) or _ObjectRef()
+        plain = target.resource and verb != "watch" and "fieldSelector" not in uri and "dryRun" not in uri
         key = (ref, verb if plain else f"{verb} {uri}")
         if key in self._shapes:
             return self._shapes[key]
-        request = _request(event.objectRef, verb, uri.partition("?")[0] if plain else uri)
+        request = _request(target, verb, uri.partition("?")[0] if plain else uri)
         if request is None:
-            meaning = kube_api.read_non_resource(uri) if uri and ref == b"null" and verb in _READING else None
+            meaning = kube_api.read_non_resource(uri) if uri and verb in _READING else None
         else:
             meaning = None if kube_api.is_heartbeat(request) else kube_api.read_request(request)
         shape = None
@@ -318,10 +322,9 @@ def _client(own: bytes, target: bytes, peers: bytes, agent: str | None) -> _Clie
     return _Client(actor, address, tool, pods[0], tuple(traits), not user.username)
 
 
-def _request(raw: msgspec.Raw, verb: str, uri: str) -> kube_api.Request | None:
+def _request(ref: _ObjectRef, verb: str, uri: str) -> kube_api.Request | None:
     """Give the request that an objectRef, or else a path, tells of; None when it names no resource or is not kept."""
-    ref = _ref.decode(raw)
-    if ref is None or not ref.resource:
+    if not ref.resource:
         request = kube_api.parse_path("GET", uri) if verb in _READING else None
         return request._replace(verb=verb) if request else None  # the server's own word for it counts
     request = kube_api.Request(

@@ -3,10 +3,12 @@ r"""Drops audit lines that cannot matter before they are parsed, when the option
 A line is kept when any JSON reading of it could be an event that `kube_audit` keeps. What decides are the values of
 `verb` and `requestURI`; both can be found as raw bytes because a JSON string's delimiters cannot be escaped and no
 white space can stand inside a token, so key order and white space do not matter. Only an escape can hide a letter,
-`\/` a slash and `\u00XX` any other: lines with an escape of that kind are always kept. (Go's encoder escapes only
-`&`, `<` and `>`, which no needle holds.) A test shuffles keys, white space and escapes, and mutated needles fail it.
+`\/` a slash and `\u00XX` any other: lines with an escape of that kind are always kept, and so is every escape inside a
+`requestURI` but `\u0026`, which is how Go writes `&`. A test shuffles keys, white space and escapes, and each needle
+that is taken away or broken fails it.
 
-Not covered: several values under one key. Parsers disagree about these, and kube-apiserver never writes them.
+Not covered: several values under one key. Parsers disagree about these, and kube-apiserver never writes them. A line
+that is broken inside, not at its end, and holds no needle counts as a record instead of as unreadable.
 """
 
 from __future__ import annotations
@@ -21,26 +23,29 @@ except ImportError:  # the extra `fast` is not installed, or not built for this 
 
 _URI = rb'"requestURI"\s*:\s*"'
 _S = rb'([^/"?\\\n]|\\.)+'  # one segment of a path
-_QUERY = rb'(\?([^"\\\n]|\\.)*)?"'
-_FOLLOW = b"resourceVersion="
+_REST = rb'([^"\\\n]|\\.)*'
+_QUERY = rb"(\?" + _REST + rb')?"'
+_AND = rb"(&|\\u0026)"
+_VERSION = b"resourceVersion"
+_SUBRESOURCES = b"log|exec|attach|portforward|proxy|token|stats|metrics|spec|configz|ephemeralcontainers"
 
 
-def _next_verb(verb: bytes) -> bytes:
-    """Give what may stand after a URI's closing quote: this verb as Go writes it, or what Go never writes."""
+def _next_verb(verbs: bytes) -> bytes:
+    """Give what may stand after a URI's closing quote: one of these verbs as Go writes it, or what Go never writes."""
     go = b',"verb":"'
     odd = b"|".join(re.escape(go[:at]) + b"[^" + re.escape(go[at : at + 1]) + b"]" for at in range(len(go)))
-    return b"(" + re.escape(go + verb) + b'"|' + odd + b")"
+    return b"(" + re.escape(go) + b"(" + verbs + b')"|' + odd + b")"
 
 
 def _not_going_on() -> bytes:
-    """Give an expression for a query that names no resourceVersion above zero, parameter by parameter."""
+    """Give an expression for a query whose first resourceVersion, if any, is not plainly a number above zero."""
     rest = rb'[^&"\\\n]*'
-    ways = [
-        re.escape(_FOLLOW[:at]) + b"([^" + re.escape(_FOLLOW[at : at + 1]) + rb'&"\\\n]' + rest + b")?"
-        for at in range(len(_FOLLOW))
+    shorter = [
+        _VERSION[:at] + b"([^" + _VERSION[at : at + 1] + rb'&"\\\n]' + rest + b")?" for at in range(len(_VERSION))
     ]
-    parameter = b"(" + b"|".join([*ways, _FOLLOW + rb'([^1-9&"\\\n]' + rest + b")?"]) + b")"
-    return rb"(\?" + parameter + rb"((&|\\u0026)" + parameter + b")*)?"
+    other = b"(" + b"|".join([*shorter, _VERSION + rb'[^=&"\\\n]' + rest]) + b")"  # a parameter of another name
+    zero = _VERSION + rb'(=(0*|[0-9]*[^0-9&"\\\n]' + rest + b"))?"
+    return rb"(\?(" + other + _AND + b")*(" + other + b"|" + zero + b"(" + _AND + _REST + b")?))?"
 
 
 NEEDLES: tuple[bytes, ...] = (
@@ -48,17 +53,23 @@ NEEDLES: tuple[bytes, ...] = (
     rb'List"',  # an EventList is unpacked
     rb'reviews"',  # access reviews, whichever API group they are of
     # API discovery, and what is no resource at all; a read of one named object that was answered is not kept.
-    _URI + b"/((version|openapi)(/" + _S + b")*|apis?(/" + _S + b"){0,2}/?)" + _QUERY + _next_verb(b"get"),
+    _URI + b"/apis?(/" + _S + b"){0,2}/?" + _QUERY + _next_verb(b"get|head"),
     _URI + rb"(/?\"|/?\?|[^/]|/[^a]|/a[^p]|/ap[^i]|/api[^s/?\"]|/apis[^/?\"])",
-    rb'/(log|exec|attach|portforward|proxy|token|stats|metrics|spec|configz|ephemeralcontainers)["?/]',
+    _URI + rb'[^?"\\\n]*//',
+    # What reads more than the object that it names; from the path only where there is no objectRef.
+    rb'"subresource"\s*:\s*"(' + _SUBRESOURCES + b'|pods)"',
+    b"/(" + _SUBRESOURCES + rb')["?/]',
     rb'/nodes/[^/"]+/pods["?/]',
-    rb'"code"\s*:\s*[45]',
+    rb'"code"\s*:\s*([4-9]|[0-9]{4})',
     # A watch that names where to go on returns changes only; every other one lists.
     _URI + rb'[^?"\\\n]*' + _not_going_on() + b'"' + _next_verb(b"watch"),
-    rb"sendInitialEvents=",
-    # A percent sign in a parameter's name could hide the name.
-    _URI + rb'[^?"\\\n]*\?(([^"\\\n]|\\.)*(&|\\u0026))?[^=&"\\\n]*%',
-    rb"\\(/|u00([4-7]|2[fF]|3[fF]))",  # an escape that could hide a letter, a slash or a question mark
+    rb"sendInitialEvents",
+    # A percent sign in the path or in a parameter's name could hide a name.
+    _URI + rb'[^?%"\\\n]*(%|\?(' + _REST + _AND + rb')?[^=&"\\\n]*%)',
+    # An escape that could hide a letter, a slash, a question mark, or anything in a target.
+    rb"\\(/|u00([4-7]|2[fF]|3[fF]))",
+    _URI + rb'([^"\\\n]|\\u0026)*\\([^u]|u[^0]|u0[^0]|u00[^2]|u002[^6])',
+    rb"[^}]\n",  # what does not end like an event is no event: it has to be counted
 )
 
 
@@ -80,6 +91,9 @@ class _Hyperscan:
         ends: list[int] = []
         note = ends.append
         self._database.scan(raw, match_event_handler=lambda _needle, _start, end, _flags, _context: note(end))
+        if raw and not raw.endswith(b"\n"):
+            note(len(raw))  # the last line of the input may have been cut
+        ends.sort()  # the library promises no order
         kept: list[tuple[int, int, int]] = []
         find = raw.find
         stop = index = 0  # end of the last kept line, and how many lines lie before it

@@ -3,6 +3,6 @@
 Every value that comes from a log is made visible before it enters a sentence, and quoted before it enters a command.
 """
 
-from tidewaiter.findings.wording.catalogue import LANGUAGES, Language, Value, Wording
+from tidewaiter.wording.catalogue import LANGUAGES, Language, Value, Wording
 
 __all__ = ["LANGUAGES", "Language", "Value", "Wording"]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewaiter.findings.wording.visible import cut, escape, without_surrogates
+from tidewaiter.wording.visible import cut, escape, without_surrogates
 
 
 @pytest.mark.parametrize(

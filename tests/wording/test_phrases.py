@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewaiter.findings.wording import LANGUAGES, Language, Wording
-from tidewaiter.findings.wording.phrases import (
+from tidewaiter.wording import LANGUAGES, Language, Wording
+from tidewaiter.wording.phrases import (
     actor_phrase,
     reach_phrase,
     reason_phrase,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import get_args
 
-from tidewaiter.findings.wording.catalogue import Wording
 from tidewaiter.model import Actor, LookedAt, Scope, Surprise
+from tidewaiter.wording.catalogue import Wording
 
 _OF = re.compile(r"(\d+) of (\d+)")
 _IN = re.compile(r"([\d.]+) in (\w+)")

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tidewaiter
-from tidewaiter.findings.wording import LANGUAGES, Language, Wording
-from tidewaiter.findings.wording.catalogue import Template, catalogue, commands, plural_form
 from tidewaiter.meaning.vocabulary import load
+from tidewaiter.wording import LANGUAGES, Language, Wording
+from tidewaiter.wording.catalogue import Template, catalogue, commands, plural_form
 
 PACKAGE = Path(tidewaiter.__file__).parent
 FORMS = {"en": {"one", "other"}, "ru": {"one", "few", "many", "other"}}

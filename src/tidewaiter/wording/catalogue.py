@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import yaml
 
-from tidewaiter.findings.wording.visible import cut, visible
+from tidewaiter.wording.visible import cut, visible
 
 Language = Literal["en", "ru"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)

@@ -5,7 +5,7 @@ Only this module knows the order of the stages; the stages know the words of `mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -22,12 +22,13 @@ from tidewaiter.recognise.correlation import Correlation, correlate
 from tidewaiter.recognise.fields import network
 from tidewaiter.recognise.pack import Pack
 from tidewaiter.recognise.rule import Recogniser
-from tidewaiter.sources import catalogue
+from tidewaiter.sources import catalogue, contract
 from tidewaiter.sources.contract import Tally, Unreadable
 from tidewaiter.sources.opening import Input, inputs
-from tidewaiter.store import Row, Store
+from tidewaiter.store import Context, Occurrence, Store
 from tidewaiter.wording import Wording
 
+_TEMPLATES = 50_000
 SAMPLES = 20  # sightings shown with a finding, the most telling ones
 Progress = Callable[[Tally, Input], None]
 
@@ -70,11 +71,12 @@ def intake(
     """Read inputs into the store. Raises SourceError for a path that does not exist, before anything is read."""
     problems: list[Unreadable] = []
     done: list[Read] = []
+    into = _Intake(store, pack, learn=learn)
     size = {} if block_size is None else {"block_size": block_size}
     for item in inputs(paths, report=problems.append):
         with closing(catalogue.read(item, native=native)) as reading:
-            for batch in reading.batches(**size):
-                store.add(row for row in (_row(activity, pack, learn=learn) for activity in batch) if row)
+            for batch in reading.items(**size):
+                store.add(into.rows(batch))
                 if progress:
                     progress(reading.tally, item)
         source = reading.source
@@ -90,23 +92,60 @@ def intake(
     return done, problems
 
 
-def _row(activity: Activity, pack: Pack, *, learn: bool) -> Row | None:
-    said = pack.recognise(activity)
-    if not said:
-        return None
-    tripwires = tuple(item.recogniser for item in said if item.role == "tripwire")
-    evidence = tuple(item.recogniser for item in said if item.role == "evidence")
-    role = "tripwire" if tripwires else "evidence" if evidence else "context"
-    return Row(
-        a=activity,
-        recognised=evidence,
-        tripwires=tripwires,
-        weight=max(item.weight for item in said),
-        role=role,
-        network=_network(activity.address),
-        network_kind=network(activity.address),
-        learn=learn,
-    )
+class _Intake:
+    """Turns activities into rows of the store: what repeats is recognised and stored once."""
+
+    def __init__(self, store: Store, pack: Pack, *, learn: bool) -> None:
+        self._store = store
+        self._pack = pack
+        self._learn = learn
+        # By identity, with the template itself beside: while it is held, no other object can have its identity.
+        self._known: dict[int, tuple[Activity, int | None]] = {}
+
+    def rows(self, items: Iterable[Activity | contract.Occurrence]) -> list[Occurrence]:
+        """Give the rows of what any recogniser has something to say about."""
+        rows: list[Occurrence] = []
+        known = self._known
+        for item in items:
+            if isinstance(item, Activity):
+                number = self._context(item)
+                if number is not None:
+                    origin = item.origin
+                    rows.append(
+                        Occurrence(number, item.id, item.at, item.text, origin.line, origin.offset, item.disclosed)
+                    )
+                continue
+            template, identity, at, text, line, offset = item
+            found = known.get(id(template))
+            if found is None:
+                if len(known) >= _TEMPLATES:
+                    known.clear()
+                found = known[id(template)] = (template, self._context(template))
+            if found[1] is not None:
+                rows.append(Occurrence(found[1], identity, at, text, line, offset))
+        return rows
+
+    def _context(self, activity: Activity) -> int | None:
+        said = self._pack.recognise(activity)
+        if not said:
+            return None
+        tripwires = tuple(item.recogniser for item in said if item.role == "tripwire")
+        evidence = tuple(item.recogniser for item in said if item.role == "evidence")
+        number = self._store.next_context()
+        self._store.add_context(
+            Context(
+                context=number,
+                a=activity,
+                recognised=evidence,
+                tripwires=tripwires,
+                weight=max(item.weight for item in said),
+                role="tripwire" if tripwires else "evidence" if evidence else "context",
+                network=_network(activity.address),
+                network_kind=network(activity.address),
+                learn=self._learn,
+            )
+        )
+        return number
 
 
 @lru_cache(maxsize=65536)
@@ -132,7 +171,8 @@ def analyse(
 ) -> tuple[tuple[Finding, ...], dict[Level, int], int]:
     """Judge everything in the store: the findings the persona wants, the count by level, and how many are hidden."""
     store.settle()
-    measure.profile(store)
+    # A hunter wants to see everybody who looked around, also where nothing is known yet.
+    measure.profile(store, **({"young": 0} if persona == "hunter" else {}))
     rules = rule_words(pack, wording.language)
     weights = {rule.about.key: rule.about.weight for rule in _rules(pack)}
     levels: dict[Level, int] = {}

@@ -2,36 +2,46 @@
 -- one actor, no gap longer than three hours, so that one kind each half hour is still one story.
 -- Parameter tables: hit(id, rule, weight) of correlations; both it and the profile tables are made before.
 
+CREATE OR REPLACE TEMPORARY TABLE fresh AS
+SELECT DISTINCT actor, plane, day, dimension, value FROM novelty;
+
 CREATE OR REPLACE TEMPORARY TABLE notable AS
-SELECT
-    sighting.*,
-    hits.rules AS hit_rules
+SELECT sighting.*, hits.rules AS hit_rules
 FROM sighting
 LEFT JOIN (SELECT id, array_agg(rule) AS rules FROM hit GROUP BY id) AS hits ON hits.id = sighting.id
-LEFT JOIN novelty AS new_kind
-    ON new_kind.actor = sighting.actor AND new_kind.plane = sighting.plane AND new_kind.day = sighting.day
-    AND new_kind.dimension = 'kind' AND new_kind.value = sighting.kind
-LEFT JOIN novelty AS new_namespace
-    ON new_namespace.actor = sighting.actor AND new_namespace.plane = sighting.plane
-    AND new_namespace.day = sighting.day
-    AND new_namespace.dimension = 'namespace' AND new_namespace.value = sighting.namespace
-LEFT JOIN novelty AS new_tool
-    ON new_tool.actor = sighting.actor AND new_tool.plane = sighting.plane AND new_tool.day = sighting.day
-    AND new_tool.dimension = 'tool' AND new_tool.value = sighting.tool_name
-LEFT JOIN novelty AS new_network
-    ON new_network.actor = sighting.actor AND new_network.plane = sighting.plane AND new_network.day = sighting.day
-    AND new_network.dimension = 'network' AND new_network.value = sighting.network
-LEFT JOIN novelty AS new_scope
-    ON new_scope.actor = sighting.actor AND new_scope.plane = sighting.plane AND new_scope.day = sighting.day
-    AND new_scope.dimension = 'scope' AND new_scope.value = sighting.reach
-LEFT JOIN novelty AS new_refusal
-    ON new_refusal.actor = sighting.actor AND new_refusal.plane = sighting.plane AND new_refusal.day = sighting.day
-    AND new_refusal.dimension = 'refused' AND new_refusal.value = sighting.kind AND sighting.outcome = 'refused'
 WHERE NOT sighting.learn AND (
     sighting.role = 'tripwire'
     OR hits.id IS NOT NULL
-    OR new_kind.value IS NOT NULL OR new_namespace.value IS NOT NULL OR new_tool.value IS NOT NULL
-    OR new_network.value IS NOT NULL OR new_scope.value IS NOT NULL OR new_refusal.value IS NOT NULL
+    OR EXISTS (
+        SELECT 1 FROM fresh
+        WHERE fresh.actor = sighting.actor AND fresh.plane = sighting.plane AND fresh.day = sighting.day
+        AND fresh.dimension = 'kind' AND fresh.value = sighting.kind
+    )
+    OR EXISTS (
+        SELECT 1 FROM fresh
+        WHERE fresh.actor = sighting.actor AND fresh.plane = sighting.plane AND fresh.day = sighting.day
+        AND fresh.dimension = 'namespace' AND fresh.value = sighting.namespace
+    )
+    OR EXISTS (
+        SELECT 1 FROM fresh
+        WHERE fresh.actor = sighting.actor AND fresh.plane = sighting.plane AND fresh.day = sighting.day
+        AND fresh.dimension = 'tool' AND fresh.value = sighting.tool_name
+    )
+    OR EXISTS (
+        SELECT 1 FROM fresh
+        WHERE fresh.actor = sighting.actor AND fresh.plane = sighting.plane AND fresh.day = sighting.day
+        AND fresh.dimension = 'network' AND fresh.value = sighting.network
+    )
+    OR EXISTS (
+        SELECT 1 FROM fresh
+        WHERE fresh.actor = sighting.actor AND fresh.plane = sighting.plane AND fresh.day = sighting.day
+        AND fresh.dimension = 'scope' AND fresh.value = sighting.reach
+    )
+    OR EXISTS (
+        SELECT 1 FROM fresh
+        WHERE fresh.actor = sighting.actor AND fresh.plane = sighting.plane AND fresh.day = sighting.day
+        AND fresh.dimension = 'refused' AND fresh.value = sighting.kind AND sighting.outcome = 'refused'
+    )
     OR EXISTS (
         SELECT 1 FROM wide
         WHERE wide.actor = sighting.actor AND wide.plane = sighting.plane

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from tidewaiter.baseline.weigh import BREADTH_FLOOR, weighed
+from tidewaiter.baseline.weigh import BREADTH_FLOOR, LEARNING_DAYS, weighed
 from tidewaiter.model import Actor, Breadth, Departure, Episode, Scope, Tripwire
 from tidewaiter.store import Store
 
@@ -31,10 +31,13 @@ def script(name: str) -> str:
     return files("tidewaiter.baseline").joinpath(f"{name}.sql").read_text(encoding="utf-8")
 
 
-def profile(store: Store) -> None:
-    """Make the tables that say what is ordinary for each actor."""
+def profile(store: Store, *, young: int = LEARNING_DAYS) -> None:
+    """Make the tables that say what is ordinary for each actor.
+
+    On days that have fewer than `young` earlier days of anybody's activity, nothing counts as new.
+    """
     for name in ("profile", "surprise", "breadth"):
-        store.script(script(name))
+        store.script(script(name), {"young": young})
     store.script(script("wide"), {"floor": BREADTH_FLOOR})
 
 

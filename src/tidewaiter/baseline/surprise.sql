@@ -1,5 +1,18 @@
 -- What is not (yet) known to its actor, and to how many others it is known. Measured against the days before.
 
+CREATE OR REPLACE TEMPORARY TABLE arrivals AS
+SELECT
+    days.plane, days.day,
+    count(DISTINCT firsts.day) AS new_actor_days,
+    count(DISTINCT earlier.day) AS estate_days
+FROM (SELECT DISTINCT plane, day FROM active) AS days
+LEFT JOIN (SELECT DISTINCT plane, day FROM active) AS earlier
+    ON earlier.plane = days.plane AND earlier.day < days.day
+LEFT JOIN (SELECT DISTINCT plane, day FROM active WHERE history = 0) AS firsts
+    ON firsts.plane = earlier.plane AND firsts.day = earlier.day
+GROUP BY days.plane, days.day;
+
+-- While nobody's past is long enough to compare with ($young days), everything is new and nothing is a novelty.
 CREATE OR REPLACE TEMPORARY TABLE novelty AS
 SELECT
     seen.actor, seen.actor_kind, seen.plane, seen.day, seen.dimension, seen.value, seen.prior, active.history,
@@ -24,6 +37,8 @@ LEFT JOIN (
 ) AS innovation
     ON innovation.actor = seen.actor AND innovation.plane = seen.plane
     AND innovation.dimension = seen.dimension AND innovation.day = seen.day
+JOIN arrivals
+    ON arrivals.plane = seen.plane AND arrivals.day = seen.day AND arrivals.estate_days >= $young
 WHERE seen.prior < 2;
 
 -- Peers are the other actors of the same kind on the same plane; the estate is everybody else on the plane.
@@ -37,18 +52,6 @@ FROM (SELECT DISTINCT plane, actor_kind, day FROM active) AS days
 LEFT JOIN (SELECT actor, actor_kind, plane, day FROM active WHERE history = 1) AS others
     ON others.plane = days.plane AND others.day < days.day
 GROUP BY days.plane, days.actor_kind, days.day;
-
-CREATE OR REPLACE TEMPORARY TABLE arrivals AS
-SELECT
-    days.plane, days.day,
-    count(DISTINCT firsts.day) AS new_actor_days,
-    count(DISTINCT earlier.day) AS estate_days
-FROM (SELECT DISTINCT plane, day FROM active) AS days
-LEFT JOIN (SELECT DISTINCT plane, day FROM active) AS earlier
-    ON earlier.plane = days.plane AND earlier.day < days.day
-LEFT JOIN (SELECT DISTINCT plane, day FROM active WHERE history = 0) AS firsts
-    ON firsts.plane = earlier.plane AND firsts.day = earlier.day
-GROUP BY days.plane, days.day;
 
 CREATE OR REPLACE TEMPORARY TABLE departure AS
 SELECT

@@ -153,7 +153,8 @@ def _meaning(request: Request, *, initial: bool, dry: bool) -> Meaning:
         kind, *more = words["reviews"][request.resource]
         traits += more
         return Meaning(verb="review", kind=kind, scope="everything", traits=tuple(sorted(traits)))
-    sub = words["subresources"].get(request.subresource)
+    table = words["subresources"]
+    sub = table.get(request.subresource) or table.get(f"{request.resource}/{request.subresource}")
     if sub:
         verb = sub[0] if verb in {"get", "list", "create"} else verb
         kind = f"{kind}/{request.subresource}" if sub[1] else kind

@@ -142,8 +142,9 @@ class AuditdReader:
 
     def _identities(self, data: bytes, lines: list[bytes], block: Block) -> list[bytes]:
         """Give the event of each line, b"" for a line without one; unreadable lines are counted."""
+        data = b"\n" + data
         for pattern in (_IDS, _NODE_IDS, _RELAYED_IDS):
-            found: list[bytes] = pattern.findall(b"\n" + data)
+            found: list[bytes] = pattern.findall(data)
             if len(found) == len(lines):
                 return found
         return list(self._one_by_one(lines, block))

@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-from tidewaiter.sources.host_process import Endpoint, endpoint_of_path, endpoint_of_port
+from tidewaiter.sources.host_process import Endpoint, endpoint_of_path, endpoint_of_port, is_engine_port
 
-_FIELD = re.compile(rb'([A-Za-z][\w-]*)=("[^"]*"|[^\s\x1d]*)')
 _ARGUMENT = re.compile(rb"a(\d{1,6})(?:_len=(\d{1,9})\Z|(?:\[(\d{1,6})\])?=(.*))", re.DOTALL)
 _SADDR = re.compile(rb"saddr=(\{[^}\n]*\}|[^\s\x1d]*)")
 _PATH = re.compile(rb"\b(?:path|name)=(\S+)")
@@ -23,7 +22,8 @@ _UNIX, _INET, _INET6 = 1, 2, 10  # address families of Linux
 
 def fields(body: bytes) -> dict[bytes, bytes]:
     """Give the key=value pairs of a record, values as written; ENRICHED adds further ones with upper-case keys."""
-    return dict(_FIELD.findall(body))
+    words = body.replace(b"\x1d", b" ").split()  # no value of these records holds white space
+    return dict([word.split(b"=", 1) for word in words if b"=" in word])  # type: ignore[misc]  # pairs, as lists
 
 
 def plain(value: bytes) -> bytes:
@@ -111,10 +111,15 @@ def endpoint_of_address(raw: bytes) -> Endpoint | None:
     if family == _UNIX:
         return endpoint_of_path(raw[2:].split(b"\0", 1)[0].decode("utf-8", "replace"))
     if family == _INET and len(raw) >= 8:  # noqa: PLR2004
-        return endpoint_of_port(str(ip_address(raw[4:8])), int.from_bytes(raw[2:4], "big"))
+        return _endpoint_of_port(raw[4:8], raw[2:4])
     if family == _INET6 and len(raw) >= 24:  # noqa: PLR2004
-        return endpoint_of_port(str(ip_address(raw[8:24])), int.from_bytes(raw[2:4], "big"))
+        return _endpoint_of_port(raw[8:24], raw[2:4])
     return None
+
+
+def _endpoint_of_port(host: bytes, port: bytes) -> Endpoint | None:
+    number = int.from_bytes(port, "big")
+    return endpoint_of_port(str(ip_address(host)), number) if is_engine_port(number) else None
 
 
 def _interpreted(value: bytes) -> Endpoint | None:

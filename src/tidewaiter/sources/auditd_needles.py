@@ -19,13 +19,13 @@ from tidewaiter.meaning.vocabulary import load
 from tidewaiter.meaning.wrappers import wrappers
 from tidewaiter.sources.auditd_fields import endpoint, plain
 
-_EXECVE = re.compile(rb"type=(?:EXECVE|1309) (?:msg=)?audit\(([^)\n]*)\):([^\n]*)")  # the kernel writes the number
+_EXECVE = re.compile(rb"type=(?:EXECVE|1309) (?:msg=)?audit\(([^)\n]*\):[^\n]*)")  # the kernel writes the number
 _IDENTITY = re.compile(rb"audit\(([\d.]+:\d+)\)")
 # Greedy up to the last exe=: the fields before it are written by the kernel, so it is the first, too.
 _SYSCALL = re.compile(rb'type=(?:SYSCALL|1300) (?:msg=)?audit\(([^)\n]*)\):[^\n]* exe=("[^"\n]*"|[^\s\x1d]*)')
 _ADDRESS = re.compile(rb" saddr=(\{[^}\n]*\}|[^\s\x1d]*)")
 _VALUE = re.compile(rb'=("[^"]*"|\S+)')
-_FIRST = re.compile(rb' argc=\d+ a0=("[^"]*"|[^\s\x1d]+)')
+_FIRST = re.compile(rb'[^)]*\): argc=\d+ a0=("[^"]*"|[^\s\x1d]+)')
 _SPLIT = re.compile(rb"_len=|\]=")  # a name may lie across the pieces of a split argument
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2,})(?![^\s\x1d])")
 _SHELL_WORD = re.compile(rb"[^\s;|&()<>{}=]+")
@@ -36,6 +36,7 @@ _SPELLERS = ("base64", "base32", "xxd", "rev", "tr", "sed")
 _PLACES = re.compile(rb"docker|podman|kube|containerd|incluster|\.sock|/json|/dev/tcp/|:2375|:2376|:4243")
 _LETTERS = re.compile(rb"[a-z]+")
 _OTHER_SHELLS = frozenset({"powershell", "pwsh", "cmd"})  # with encodings and quoting of their own
+_LONG = 1000  # the kernel splits arguments from about 7500 characters on
 _MEMO = 50_000
 _SURE, _CLIENT, _CARRIER, _OTHER, _DULL = "sure", "client", "carrier", "other", "dull"  # what a program's name says of its arguments
 
@@ -78,19 +79,22 @@ class Needles:
 
     def _by_arguments(self, data: bytes) -> set[bytes]:
         found, going_on, dull = set(), set(), set()
-        for identity, body in _EXECVE.findall(data):
+        for body in _EXECVE.findall(data):
             wanted = self.arguments(body)
             if wanted:
-                found.add(identity)
+                found.add(body[: body.find(b")")])
             elif wanted is None:
-                going_on.add(identity)
-            elif b"]=" in body:
-                dull.add(identity)
+                going_on.add(body[: body.find(b")")])
+            elif len(body) > _LONG and b"]=" in body:
+                dull.add(body[: body.find(b")")])
         # Further records of a long list do not name the program; its first one does, and speaks for them all.
         return found | (going_on - dull)
 
     def arguments(self, body: bytes) -> bool | None:
-        """Say whether an EXECVE record may belong to a command that means something; None when it does not begin one."""
+        """Say whether an EXECVE record may belong to a command that means something; None when it does not begin one.
+
+        The body is all of the record from the event's identifier on.
+        """
         first = _FIRST.match(body)
         if first is None:
             return None

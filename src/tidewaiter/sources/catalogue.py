@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain, islice
 from typing import Literal, NamedTuple, Self
@@ -25,7 +25,7 @@ import msgspec
 from tidewaiter.errors import SourceError
 from tidewaiter.model import Activity
 from tidewaiter.sources.blocks import BLOCK_SIZE, blocks, chunks, reason_of, wide_codec
-from tidewaiter.sources.contract import Block, Source, Tally
+from tidewaiter.sources.contract import Block, Occurrence, RepeatingReader, Source, Tally
 from tidewaiter.sources.documents import MAX_DOCUMENT, Scanner, documents, one_line
 from tidewaiter.sources.opening import Input
 from tidewaiter.sources.streams import Replay, Stream, fill, look
@@ -191,13 +191,21 @@ class Reading:
 
     def batches(self, *, block_size: int = BLOCK_SIZE) -> Iterator[list[Activity]]:
         """Read the input; can be done once. Never raises for bad data or a failing disk: the tally counts it."""
+        for batch in self.items(block_size=block_size):
+            yield [item.activity() if isinstance(item, Occurrence) else item for item in batch]
+
+    def items(self, *, block_size: int = BLOCK_SIZE) -> Iterator[list[Activity | Occurrence]]:
+        """Read the input as `batches` does, with activities that repeat a template left as occurrences of it."""
         if self.source is None or self._stream is None or self._begun:
             return
         self._begun = True
         reader = self.source.reader(self.tally)
-        batch: list[Activity] = []
+        feed: Callable[[Block], Iterable[Activity | Occurrence]] = (
+            reader.occurrences if isinstance(reader, RepeatingReader) else reader.feed
+        )
+        batch: list[Activity | Occurrence] = []
         for block in self._blocks(self._stream, block_size):
-            batch += reader.feed(block)
+            batch += feed(block)
             if batch and (self.framing == "lines" or len(batch) >= BATCH):
                 yield batch
                 batch = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -22,6 +22,22 @@ class Block(NamedTuple):
     data: bytes | memoryview
     offset: int  # of the first byte, in the decompressed input
     line: int  # 1-based number of the first line
+
+
+class Occurrence(NamedTuple):
+    """One activity of which only time and place are its own: a template says the rest, and serves many."""
+
+    template: Activity
+    id: str
+    at: datetime
+    text: str
+    line: int
+    offset: int
+
+    def activity(self) -> Activity:
+        """Give it in full."""
+        origin = msgspec.structs.replace(self.template.origin, line=self.line, offset=self.offset)
+        return msgspec.structs.replace(self.template, id=self.id, at=self.at, text=self.text, origin=origin)
 
 
 class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +61,7 @@ class Tally:
         self.first: datetime | None = None  # earliest and latest time among *kept* records
         self.last: datetime | None = None
         self.kept = 0  # activities
-        self.notes: dict[str, int] = {}  # visibility: id of packs/vocabulary/visibility.yml -> how often
+        self.notes: dict[str, int] = {}  # visibility: id of the catalogue's cannot.* -> how often
         self.places: list[Unreadable] = []
         self.keep_places = 1000
 
@@ -78,6 +94,14 @@ class Reader(Protocol):
         """Give what was still waiting for more lines."""
 
 
+@runtime_checkable
+class RepeatingReader(Reader, Protocol):
+    """A reader of records that repeat a few hundred shapes: it can give them without making each activity whole."""
+
+    def occurrences(self, block: Block) -> Iterable[Occurrence]:
+        """Give the same as `feed`, as occurrences of templates."""
+
+
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """One format: its name, how to recognise it by content, and how to read it."""
 
@@ -86,4 +110,4 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     title: str  # one line for `tidewaiter sources --list`
     sniff: Callable[[Sequence[bytes]], int]  # how many of these sample lines are of this format
     reader: Callable[[Tally], Reader]
-    blind_to: tuple[str, ...] = ()  # ids of packs/vocabulary/visibility.yml: what this sensor never shows
+    blind_to: tuple[str, ...] = ()  # ids of the catalogue's cannot.*: what this sensor never shows

@@ -79,6 +79,11 @@ def endpoint_of_port(host: str, port: int) -> Endpoint | None:
     return Endpoint(name=f"{shown}:{port}", engine=found[0], trait=found[1])
 
 
+def is_engine_port(port: int) -> bool:
+    """Say whether an engine or component is known behind this port."""
+    return port in _sockets()[1]
+
+
 def program(process: Process) -> str | None:
     """Name the program by its file, or by the name it gave itself when the file is not known."""
     # runc starts a container from a memory file that audit shows as "/".

@@ -69,7 +69,7 @@ NEEDLES: tuple[bytes, ...] = (
     # An escape that could hide a letter, a slash, a question mark, or anything in a target.
     rb"\\(/|u00([4-7]|2[fF]|3[fF]))",
     _URI + rb'([^"\\\n]|\\u0026)*\\([^u]|u[^0]|u0[^0]|u00[^2]|u002[^6])',
-    rb"[^}]\n",  # what does not end like an event is no event: it has to be counted
+    rb"(^|[^}])\n",  # what does not end like an event is no event: it has to be counted
 )
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -25,17 +26,60 @@ _LAYOUT = 1  # version of schema/*.sql; a store of another layout is refused, ne
 _SPOOL_BYTES = 8 << 20  # rows waiting for the engine, in a file: memory stays flat
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """An activity with what the recognisers said of it, ready for the store."""
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """What many activities share: the normal form without its time and place, and what the recognisers said of it."""
 
-    a: Activity
-    recognised: tuple[str, ...]  # "name@version" of evidence and tripwires, the heaviest first
+    context: int  # number within the store
+    a: Activity  # its id, time, text, line and offset are not looked at
+    recognised: tuple[str, ...]  # "name@version" of evidence, the heaviest first
     tripwires: tuple[str, ...]
-    weight: float  # bits of the heaviest tripwire, else of the heaviest evidence
-    role: str  # tripwire, evidence, context or ""
+    weight: float  # bits of the heaviest recogniser
+    role: str  # tripwire, evidence or context
     network: str | None  # the /24 or /48 the address lies in
     network_kind: str  # loopback, private, public or none
     learn: bool  # given with --learn: teaches, and is never judged
+
+
+class Occurrence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One activity: which context, and when and where."""
+
+    context: int
+    id: str
+    at: datetime
+    text: str
+    line: int
+    off: int
+    disclosed: int | None = None
+
+
+class _Spool:
+    """Values on their way into a table, in a file: memory stays flat."""
+
+    def __init__(self, directory: Path, encoder: msgspec.json.Encoder) -> None:
+        self._file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - lives as long as the store
+            dir=directory, prefix="rows-", suffix=".ndjson"
+        )
+        self._encoder = encoder
+        self.name = self._file.name
+        self.waiting = 0
+
+    def add(self, values: Iterable[Any]) -> None:
+        data = self._encoder.encode_lines(values)
+        self._file.write(data)
+        self.waiting += len(data)
+
+    def ready(self) -> bool:
+        """Tell whether there is anything for the engine to read, and make it visible."""
+        self._file.flush()
+        return self.waiting > 0
+
+    def empty(self) -> None:
+        self._file.seek(0)
+        os.ftruncate(self._file.fileno(), 0)
+        self.waiting = 0
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class Store:
@@ -46,9 +90,9 @@ class Store:
         self.directory = Path(tempfile.mkdtemp(prefix="tidewaiter-")) if directory is None else directory
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._spool = tempfile.NamedTemporaryFile(  # noqa: SIM115 - lives as long as the store
-                dir=self.directory, prefix="rows-", suffix=".ndjson"
-            )
+            self._encoder = msgspec.json.Encoder()
+            self._contexts = _Spool(self.directory, self._encoder)
+            self._occurrences = _Spool(self.directory, self._encoder)
             self._engine = duckdb.connect(str(self.directory / _FILE))
         except (OSError, duckdb.IOException) as problem:
             raise StoreError(
@@ -56,9 +100,7 @@ class Store:
                 where=str(self.directory),
                 hint="another tidewaiter may be using it; give each its own --state directory",
             ) from problem
-        self._waiting = 0
         self._reading = 0  # queries whose rows are being taken
-        self._encoder = msgspec.json.Encoder()
         self._engine.execute(f"SET memory_limit='{memory}'")
         self._engine.execute(f"SET threads={threads}")
         self._engine.execute("SET preserve_insertion_order=false")
@@ -76,24 +118,28 @@ class Store:
                 where=str(self.directory / _FILE),
                 hint="start with a new --state directory and fill it with --learn from the old logs",
             )
+        self._last_context = (self._engine.execute("SELECT max(context) FROM context").fetchone() or (0,))[0] or 0
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Take rows in; they become visible with `settle`."""
-        data = self._encoder.encode_lines(rows)
-        if data:
-            self._spool.write(data)
-            self._waiting += len(data)
-            if self._waiting >= _SPOOL_BYTES:
-                self._flush()
+    def add_context(self, context: Context) -> None:
+        """Take a context in, before any occurrence of it."""
+        self._contexts.add((context,))
+
+    def next_context(self) -> int:
+        """Give a number that no context has."""
+        self._last_context += 1
+        return self._last_context
+
+    def add(self, occurrences: Iterable[Occurrence]) -> None:
+        """Take activities in; they become visible with `settle`."""
+        self._occurrences.add(occurrences)
+        if self._occurrences.waiting + self._contexts.waiting >= _SPOOL_BYTES:
+            self._flush()
 
     def _flush(self) -> None:
-        if not self._waiting:
-            return
-        self._spool.flush()
-        self._engine.execute(schema("load"), [self._spool.name])
-        self._spool.seek(0)
-        os.ftruncate(self._spool.fileno(), 0)
-        self._waiting = 0
+        for spool, script in ((self._contexts, "load_contexts"), (self._occurrences, "load_occurrences")):
+            if spool.ready():
+                self._engine.execute(schema(script), [spool.name])
+                spool.empty()
 
     def settle(self) -> None:
         """Make everything added so far visible: each request once, whatever the number of its records."""
@@ -137,7 +183,8 @@ class Store:
     def close(self) -> None:
         """Let go of the file; a temporary store is removed."""
         self._engine.close()
-        self._spool.close()
+        self._contexts.close()
+        self._occurrences.close()
         if self._temporary:
             shutil.rmtree(self.directory, ignore_errors=True)
 

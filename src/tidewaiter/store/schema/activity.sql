@@ -1,8 +1,8 @@
--- Activities in normal form, one row a request or command (see model.py for the meaning of each field).
+-- Activities in normal form (see model.py for the meaning of each field). What repeats from record to record (who, what
+-- of, with what, and what the recognisers said) is a context, kept once; what differs is an occurrence of it.
 CREATE TABLE IF NOT EXISTS layout (layout INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS activity (
-    id VARCHAR NOT NULL,
-    "at" TIMESTAMP NOT NULL,
+CREATE TABLE IF NOT EXISTS context (
+    context BIGINT NOT NULL,
     actor VARCHAR NOT NULL,           -- key: kind, realm, name and carrier in one
     actor_kind VARCHAR NOT NULL,
     actor_name VARCHAR NOT NULL,
@@ -16,22 +16,30 @@ CREATE TABLE IF NOT EXISTS activity (
     namespace VARCHAR,
     name VARCHAR,
     outcome VARCHAR NOT NULL,
-    disclosed BIGINT,
     address VARCHAR,
     network VARCHAR,
     network_kind VARCHAR NOT NULL,
     tool VARCHAR,
     container VARCHAR,
-    text VARCHAR NOT NULL,
     traits VARCHAR[],
     source VARCHAR NOT NULL,
     path VARCHAR NOT NULL,
-    line BIGINT NOT NULL,
-    off BIGINT NOT NULL,
     recognised VARCHAR[],
     tripwires VARCHAR[],
     weight DOUBLE NOT NULL,
     role VARCHAR NOT NULL,
     learn BOOLEAN NOT NULL
 );
-CREATE TEMPORARY TABLE arrived AS SELECT * FROM activity LIMIT 0
+CREATE TABLE IF NOT EXISTS occurrence (
+    context BIGINT NOT NULL,
+    id VARCHAR NOT NULL,
+    "at" TIMESTAMP NOT NULL,
+    text VARCHAR NOT NULL,
+    line BIGINT NOT NULL,
+    off BIGINT NOT NULL,
+    disclosed BIGINT
+);
+CREATE OR REPLACE VIEW activity AS
+SELECT occurrence.id, occurrence."at", occurrence.text, occurrence.line, occurrence.off, occurrence.disclosed, context.*
+FROM occurrence
+JOIN context ON context.context = occurrence.context

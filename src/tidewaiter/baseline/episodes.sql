@@ -5,49 +5,38 @@
 CREATE OR REPLACE TEMPORARY TABLE fresh AS
 SELECT DISTINCT actor, plane, day, dimension, value FROM novelty;
 
+-- Only an actor's days with something new in them need a closer look.
+CREATE OR REPLACE TEMPORARY TABLE new_day AS
+SELECT sighting.*
+FROM sighting
+JOIN (SELECT DISTINCT actor, plane, day FROM fresh) AS days
+    ON days.actor = sighting.actor AND days.plane = sighting.plane AND days.day = sighting.day;
+
+CREATE OR REPLACE TEMPORARY TABLE novel AS
+SELECT DISTINCT new_day.id
+FROM new_day
+JOIN fresh ON fresh.actor = new_day.actor AND fresh.plane = new_day.plane AND fresh.day = new_day.day
+WHERE
+    fresh.dimension = 'kind' AND fresh.value = new_day.kind
+    OR fresh.dimension = 'namespace' AND fresh.value = new_day.namespace
+    OR fresh.dimension = 'tool' AND fresh.value = new_day.tool_name
+    OR fresh.dimension = 'network' AND fresh.value = new_day.network
+    OR fresh.dimension = 'scope' AND fresh.value = new_day.reach
+    OR fresh.dimension = 'refused' AND fresh.value = new_day.kind AND new_day.outcome = 'refused'
+UNION
+SELECT sighting.id
+FROM sighting
+JOIN wide
+    ON wide.actor = sighting.actor AND wide.plane = sighting.plane
+    AND sighting."at" >= wide.opens AND sighting."at" <= wide.closes;
+
 CREATE OR REPLACE TEMPORARY TABLE notable AS
 SELECT sighting.*, hits.rules AS hit_rules
 FROM sighting
 LEFT JOIN (SELECT id, array_agg(rule) AS rules FROM hit GROUP BY id) AS hits ON hits.id = sighting.id
-WHERE NOT sighting.learn AND (
-    sighting.role = 'tripwire'
-    OR hits.id IS NOT NULL
-    OR EXISTS (
-        SELECT 1 FROM fresh
-        WHERE fresh.actor = sighting.actor AND fresh.plane = sighting.plane AND fresh.day = sighting.day
-        AND fresh.dimension = 'kind' AND fresh.value = sighting.kind
-    )
-    OR EXISTS (
-        SELECT 1 FROM fresh
-        WHERE fresh.actor = sighting.actor AND fresh.plane = sighting.plane AND fresh.day = sighting.day
-        AND fresh.dimension = 'namespace' AND fresh.value = sighting.namespace
-    )
-    OR EXISTS (
-        SELECT 1 FROM fresh
-        WHERE fresh.actor = sighting.actor AND fresh.plane = sighting.plane AND fresh.day = sighting.day
-        AND fresh.dimension = 'tool' AND fresh.value = sighting.tool_name
-    )
-    OR EXISTS (
-        SELECT 1 FROM fresh
-        WHERE fresh.actor = sighting.actor AND fresh.plane = sighting.plane AND fresh.day = sighting.day
-        AND fresh.dimension = 'network' AND fresh.value = sighting.network
-    )
-    OR EXISTS (
-        SELECT 1 FROM fresh
-        WHERE fresh.actor = sighting.actor AND fresh.plane = sighting.plane AND fresh.day = sighting.day
-        AND fresh.dimension = 'scope' AND fresh.value = sighting.reach
-    )
-    OR EXISTS (
-        SELECT 1 FROM fresh
-        WHERE fresh.actor = sighting.actor AND fresh.plane = sighting.plane AND fresh.day = sighting.day
-        AND fresh.dimension = 'refused' AND fresh.value = sighting.kind AND sighting.outcome = 'refused'
-    )
-    OR EXISTS (
-        SELECT 1 FROM wide
-        WHERE wide.actor = sighting.actor AND wide.plane = sighting.plane
-        AND sighting."at" >= wide.opens AND sighting."at" <= wide.closes
-    )
-);
+WHERE
+    NOT sighting.learn
+    AND (sighting.role = 'tripwire' OR hits.id IS NOT NULL OR sighting.id IN (SELECT id FROM novel));
 
 CREATE OR REPLACE TEMPORARY TABLE told AS
 SELECT *, sum(starts) OVER (PARTITION BY actor, plane ORDER BY "at", id ROWS UNBOUNDED PRECEDING) AS island

@@ -136,8 +136,11 @@ class AuditdReader:
         for chunk in self._chunks:
             for line, number, offset in chunk.take(wanted, first if chunk is self._chunks[-1] else None):
                 found = record(line, number, offset)
-                if found is not None:
-                    yield from self._assembler.add(found)
+                if found is None:
+                    continue
+                if found.type == b"DAEMON_ERR":  # auditd could not write or pass on what it got
+                    self._lost += 1
+                yield from self._assembler.add(found)
         yield from self._assembler.expire(self._chunks[-1].end)
 
     def _identities(self, data: bytes, lines: list[bytes], block: Block) -> list[bytes]:
@@ -167,7 +170,6 @@ class AuditdReader:
         self._execs = self._execs or b"type=EXECVE " in data or b"type=1309 " in data
         if not self._unset and (b" auid=4294967295 " in data or b" auid=-1 " in data or b" auid=unset " in data):
             self._unset = _NO_AUID.search(data) is not None
-        self._lost += data.count(b"type=DAEMON_ERR ")  # auditd could not write or pass on what it got
         self._local = self._local or _LOCAL_ADDRESS.search(data) is not None
 
     def _activities(self, event: Event) -> Iterator[Activity]:

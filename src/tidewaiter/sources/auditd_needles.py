@@ -9,7 +9,7 @@ program's name decides, then words of its arguments; a test runs both ways over 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from tidewaiter.meaning.commandline import SUBCOMMAND_WORDS, TOOL_WORDS
@@ -19,8 +19,8 @@ from tidewaiter.meaning.vocabulary import load
 from tidewaiter.meaning.wrappers import wrappers
 from tidewaiter.sources.auditd_fields import endpoint, plain
 
-_EXECVE = re.compile(rb"type=(?:EXECVE|1309) (?:msg=)?audit\(([^)\n]*\):[^\n]*)")  # the kernel writes the number
-_IDENTITY = re.compile(rb"audit\(([\d.]+:\d+)\)")
+# One pass for the arguments, the addresses and the complaints of auditd; the kernel's own lines have numbers.
+_RECORD = re.compile(rb"type=(?:EXECVE|1309|SOCKADDR|1306|DAEMON_ERR) (?:msg=)?audit\(([^)\n]*\):[^\n]*)")
 # Greedy up to the last exe=: the fields before it are written by the kernel, so it is the first, too.
 _SYSCALL = re.compile(rb'type=(?:SYSCALL|1300) (?:msg=)?audit\(([^)\n]*)\):[^\n]* exe=("[^"\n]*"|[^\s\x1d]*)')
 _ADDRESS = re.compile(rb" saddr=(\{[^}\n]*\}|[^\s\x1d]*)")
@@ -69,35 +69,35 @@ class Needles:
 
     def __call__(self, data: bytes) -> set[bytes]:
         """Give the identifiers of the events of which a line in this block may matter."""
-        found = self._by_arguments(data)
+        found = self._by_records(data)
         programs = _SYSCALL.findall(data)
         telling = {value for value in {value for _, value in programs} if self._program(value)}
         if telling:
-            found.update(identity for identity, value in programs if value in telling)
-        found.update(_by_address(data))
+            found.update([identity for identity, value in programs if value in telling])
         return found
 
-    def _by_arguments(self, data: bytes) -> set[bytes]:
+    def _by_records(self, data: bytes) -> set[bytes]:
         found, going_on, dull = set(), set(), set()
-        for body in _EXECVE.findall(data):
-            wanted = self.arguments(body)
-            if wanted:
+        first_argument, sorts = _FIRST.match, self._sorts.get
+        for body in _RECORD.findall(data):
+            first = first_argument(body)
+            if first is None:
+                address = _ADDRESS.search(body)
+                if address is None or endpoint(address[1]) is not None:
+                    (found if address else going_on).add(body[: body.find(b")")])
+            elif sorts(first[1]) is _DULL:
+                if len(body) > _LONG:
+                    dull.add(body[: body.find(b")")])
+            elif self.arguments(body):
                 found.add(body[: body.find(b")")])
-            elif wanted is None:
-                going_on.add(body[: body.find(b")")])
-            elif len(body) > _LONG and b"]=" in body:
-                dull.add(body[: body.find(b")")])
         # Further records of a long list do not name the program; its first one does, and speaks for them all.
         return found | (going_on - dull)
 
-    def arguments(self, body: bytes) -> bool | None:
-        """Say whether an EXECVE record may belong to a command that means something; None when it does not begin one.
-
-        The body is all of the record from the event's identifier on.
-        """
+    def arguments(self, body: bytes) -> bool:
+        """Say whether an EXECVE record, from the event's identifier on, may belong to a command that means something."""
         first = _FIRST.match(body)
-        if first is None:
-            return None
+        if first is None:  # a long list goes on here
+            return True
         sort = self._sorts.get(first[1])
         if sort is None:
             sort = self._sort(_file_name(plain(first[1])))
@@ -132,7 +132,7 @@ class Needles:
         if _MARKS.search(words) is not None:
             return True
         bare = words.translate(None, b"\"'").lower()  # quotes inside a word vanish in a shell: d"oc"ker is docker
-        if not self._carried.isdisjoint(_LETTERS.findall(bare)) or _PLACES.search(bare) is not None:
+        if _PLACES.search(bare) is not None or not self._carried.isdisjoint(_LETTERS.findall(bare)):
             return True
         return not self._commands.isdisjoint(_SHELL_WORD.findall(bare))
 
@@ -147,15 +147,6 @@ class Needles:
 def _file_name(path: bytes) -> bytes:
     """Give the name without folders, and without the dash of a login shell."""
     return path.rpartition(b"/")[2].rpartition(b"\\")[2].removeprefix(b"-")
-
-
-def _by_address(data: bytes) -> Iterator[bytes]:
-    for found in _ADDRESS.finditer(data):
-        if endpoint(found[1]) is not None:
-            at = found.start()
-            identity = _IDENTITY.search(data, data.rfind(b"\n", 0, at) + 1, at)
-            if identity:
-                yield identity[1]
 
 
 def _bounded(memo: dict[bytes, Any]) -> dict[bytes, Any]:

@@ -12,6 +12,7 @@ A request that names one existing object is no discovery, nor is a watch that sa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 from zlib import crc32
 
@@ -22,7 +23,7 @@ from tidewaiter.meaning.agents import tool_name
 from tidewaiter.meaning.kube_identity import kube_actor
 from tidewaiter.meaning.vocabulary import resource_class
 from tidewaiter.model import Activity, Actor, Meaning, Origin, Outcome
-from tidewaiter.sources.contract import Block, Reader, Source, Tally
+from tidewaiter.sources.contract import Block, Occurrence, Reader, Source, Tally
 from tidewaiter.sources.kube_audit_needles import LineFilter, line_filter
 from tidewaiter.sources.timestamps import rfc3339
 
@@ -110,15 +111,16 @@ class KubeAuditReader:
         self.tally = tally
         self._path = tally.path
         self._filter = line_filter
-        self._clients: dict[tuple[bytes, bytes, bytes, str | None], _Client] = {}
-        self._targets: dict[bytes, _ObjectRef] = {}
-        self._shapes: dict[tuple[bytes, str], _Shape | None] = {}
-        self._outcomes: dict[bytes, tuple[Outcome, tuple[str, ...]]] = {}
+        self._templates: dict[tuple[bytes | str | None, ...], Activity | None] = {}
         self._stages: dict[str | None, int] = {}
 
     def feed(self, block: Block) -> list[Activity]:
         """Give the activities of one block of lines."""
-        found: list[Activity] = []
+        return [item.activity() for item in self.occurrences(block)]
+
+    def occurrences(self, block: Block) -> list[Occurrence]:
+        """Give the same, as occurrences of templates: most records repeat a few thousand of them."""
+        found: list[Occurrence] = []
         raw = bytes(block.data)
         if self._filter is not None:
             kept, lines = self._filter.lines(raw)
@@ -137,7 +139,9 @@ class KubeAuditReader:
             start, line = end, line + lines
         return found
 
-    def _chunk(self, raw: bytes, start: int, end: int, base: int, line: int, lines: int, found: list[Activity]) -> None:
+    def _chunk(
+        self, raw: bytes, start: int, end: int, base: int, line: int, lines: int, found: list[Occurrence]
+    ) -> None:
         try:
             events = _event.decode_lines(memoryview(raw)[start:end])
         except _BAD_DATA:
@@ -158,7 +162,7 @@ class KubeAuditReader:
                 seen += 1
             self.read_event(event, line + index, base + at, found)
 
-    def _line(self, text: bytes, line: int, offset: int, found: list[Activity]) -> None:
+    def _line(self, text: bytes, line: int, offset: int, found: list[Occurrence]) -> None:
         try:
             event = _event.decode(text)
         except _BAD_DATA as problem:
@@ -169,11 +173,11 @@ class KubeAuditReader:
         if event.verb not in _SKIPPED_VERBS:
             self.read_event(event, line, offset, found)
 
-    def read_event(self, event: Event, line: int, offset: int, found: list[Activity]) -> None:
+    def read_event(self, event: Event, line: int, offset: int, found: list[Occurrence]) -> None:
         """Add the activities of one event to `found`; an EventList is unpacked, and a bad item costs only itself."""
         try:
             if event.items is _NONE or event.kind is None or not event.kind.endswith("List"):
-                self._keep(self._activity(event, line, offset), found)
+                self._occurrence(event, line, offset, found)
                 return
             items = _items.decode(event.items) or []
         except _BAD_DATA as problem:
@@ -182,49 +186,67 @@ class KubeAuditReader:
         self.tally.records += len(items) - 1
         for item in items:
             try:
-                self._keep(self._activity(_event.decode(item), line, offset), found)
+                self._occurrence(_event.decode(item), line, offset, found)
             except _BAD_DATA as problem:
                 self._cannot_read(problem, line, offset, bytes(item))
-
-    def _keep(self, activity: Activity | None, found: list[Activity]) -> None:
-        if activity is not None:
-            self.tally.saw(activity.at)
-            self.tally.kept += 1
-            found.append(activity)
 
     def _cannot_read(self, problem: Exception, line: int, offset: int, raw: bytes = b"") -> None:
         self.tally.cannot_read(line=line, offset=offset, reason=f"not-an-event: {problem}", raw=raw)
 
-    def _activity(self, event: Event, line: int, offset: int) -> Activity | None:  # noqa: PLR0911 - one way out for each thing that is no activity; a hot path
-        uri, verb, stage = event.requestURI or "", event.verb, event.stage
+    def _occurrence(self, event: Event, line: int, offset: int, found: list[Occurrence]) -> None:
+        """Add the activity of one event, if it is one that is kept."""
+        uri, verb = event.requestURI or "", event.verb
         if not verb:
             self.tally.note("kube-no-verb")
-            return None
+            return
         if verb in _SKIPPED_VERBS:
-            return None
-        if verb == "watch" and not (uri and kube_api.returns_existing(uri.partition("?")[2])):
-            return None
-        shape = self._shape(event, verb, uri)
-        if shape is None:
-            return None
+            return
+        ref = bytes(event.objectRef)
+        # The target belongs to the key only where it says more than the objectRef does.
+        telling = verb == "watch" or "fieldSelector" in uri or "dryRun" in uri or b'"resource"' not in ref
+        key = (
+            bytes(event.user),
+            bytes(event.impersonatedUser),
+            bytes(event.sourceIPs),
+            event.userAgent,
+            verb,
+            ref,
+            bytes(event.responseStatus),
+            uri if telling else "",
+        )
+        try:
+            template = self._templates[key]
+        except KeyError:
+            template = _bounded(self._templates)[key] = self._template(event, verb, uri)
+        if template is None:
+            return
         stamp = event.requestReceivedTimestamp or event.stageTimestamp
         at = rfc3339(stamp) if stamp else None
         if at is None:
             self.tally.cannot_read(line=line, offset=offset, reason="no-time")
-            return None
-        outcome, denied = self._outcome(event.responseStatus)
-        if shape.passing and outcome in _HARMLESS:
-            return None
-        meaning, traits = shape.meaning, shape.meaning.traits
-        client = self._client(event)
-        self._stages[stage] = self._stages.get(stage, 0) + 1
+            return
+        self._stages[event.stage] = self._stages.get(event.stage, 0) + 1
         identity = f"{(event.auditID or '')[:64]}@{stamp}#{crc32(uri.encode('utf-8', 'surrogatepass')):x}"
-        if client.traits or denied or (client.nameless and outcome == "refused"):
-            more = ("bad-credential",) if client.nameless and outcome == "refused" else ()
-            traits = tuple(sorted({*traits, *client.traits, *denied, *more}))
+        self.tally.saw(at)
+        self.tally.kept += 1
+        found.append(Occurrence(template, identity, at, f"{verb} {uri[:_TEXT]}", line, offset))
+
+    def _template(self, event: Event, verb: str, uri: str) -> Activity | None:
+        """Understand an event but for its time and place; None when such an event is not kept."""
+        if verb == "watch" and not (uri and kube_api.returns_existing(uri.partition("?")[2])):
+            return None
+        shape = _shape(_ref.decode(event.objectRef) or _ObjectRef(), verb, uri)
+        if shape is None:
+            return None
+        ended, denied = outcome(_status.decode(event.responseStatus))
+        if shape.passing and ended in _HARMLESS:
+            return None
+        meaning = shape.meaning
+        client = _client(bytes(event.user), bytes(event.impersonatedUser), bytes(event.sourceIPs), event.userAgent)
+        nameless = ("bad-credential",) if client.nameless and ended == "refused" else ()
         return Activity(
-            id=identity,
-            at=at,
+            id="",
+            at=_NO_TIME,
             actor=client.actor,
             plane="kubernetes",
             verb=meaning.verb,
@@ -233,50 +255,13 @@ class KubeAuditReader:
             scope=meaning.scope,
             namespace=meaning.namespace,
             name=meaning.name,
-            outcome=outcome,
+            outcome=ended,
             address=client.address,
             tool=client.tool,
             container=client.container,
-            text=f"{verb} {uri[:_TEXT]}",
-            traits=traits,
-            origin=Origin(source=NAME, path=self._path, line=line, offset=offset),
+            traits=tuple(sorted({*meaning.traits, *client.traits, *denied, *nameless})),
+            origin=Origin(source=NAME, path=self._path, line=0, offset=0),
         )
-
-    def _shape(self, event: Event, verb: str, uri: str) -> _Shape | None:
-        ref = bytes(event.objectRef)
-        target = self._targets.get(ref)
-        if target is None:
-            target = _bounded(self._targets)[ref] = _ref.decode(ref) or _ObjectRef()
-        plain = target.resource and verb != "watch" and "fieldSelector" not in uri and "dryRun" not in uri
-        key = (ref, verb if plain else f"{verb} {uri}")
-        if key in self._shapes:
-            return self._shapes[key]
-        request = _request(target, verb, uri.partition("?")[0] if plain else uri)
-        if request is None:
-            meaning = kube_api.read_non_resource(uri) if uri and verb in _READING else None
-        else:
-            meaning = None if kube_api.is_heartbeat(request) else kube_api.read_request(request)
-        shape = None
-        if meaning is not None and meaning.verb not in _NOT_KEPT:
-            passing = request is not None and meaning.verb == "get" and "/" not in meaning.kind
-            shape = _Shape(meaning, resource_class(meaning.kind), passing)
-        _bounded(self._shapes)[key] = shape
-        return shape
-
-    def _client(self, event: Event) -> _Client:
-        own, target, peers = bytes(event.user), bytes(event.impersonatedUser), bytes(event.sourceIPs)
-        key = (own, target, peers, event.userAgent)
-        found = self._clients.get(key)
-        if found is None:
-            found = _bounded(self._clients)[key] = _client(own, target, peers, event.userAgent)
-        return found
-
-    def _outcome(self, raw: msgspec.Raw) -> tuple[Outcome, tuple[str, ...]]:
-        key = bytes(raw)
-        found = self._outcomes.get(key)
-        if found is None:
-            found = _bounded(self._outcomes)[key] = outcome(_status.decode(raw))
-        return found
 
     def finish(self) -> Iterable[Activity]:
         """Say what this log could not show; nothing is ever held back."""
@@ -293,6 +278,7 @@ _NOT_KEPT = frozenset({"watch", "probe", "update", "delete"})
 # Reading one object whose name one knows is no discovery; every controller does it all day. Guessing names is seen by
 # the refusals and the failures.
 _HARMLESS = frozenset({"answered", "unknown"})
+_NO_TIME = datetime(1, 1, 1, tzinfo=UTC)  # of a template
 _TEXT = 500  # characters of a request target kept for people
 _MEMO = 50_000
 _Memo = TypeVar("_Memo", bound="dict[Any, Any]")
@@ -320,6 +306,19 @@ def _client(own: bytes, target: bytes, peers: bytes, agent: str | None) -> _Clie
     pods = (user.extra or {}).get("authentication.kubernetes.io/pod-name") or [None]
     actor = kube_actor(name, tool=tool, address=address, via=via)
     return _Client(actor, address, tool, pods[0], tuple(traits), not user.username)
+
+
+def _shape(target: _ObjectRef, verb: str, uri: str) -> _Shape | None:
+    """Say what a request means, if it is of a sort that is kept."""
+    request = _request(target, verb, uri)
+    if request is None:
+        meaning = kube_api.read_non_resource(uri) if uri and verb in _READING and not target.resource else None
+    else:
+        meaning = None if kube_api.is_heartbeat(request) else kube_api.read_request(request)
+    if meaning is None or meaning.verb in _NOT_KEPT:
+        return None
+    passing = request is not None and meaning.verb == "get" and "/" not in meaning.kind
+    return _Shape(meaning, resource_class(meaning.kind), passing)
 
 
 def _request(ref: _ObjectRef, verb: str, uri: str) -> kube_api.Request | None:

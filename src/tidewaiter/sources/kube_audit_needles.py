@@ -19,7 +19,7 @@ from typing import Protocol
 try:
     import hyperscan
 except ImportError:  # the extra `fast` is not installed, or not built for this machine
-    hyperscan = None
+    hyperscan = None  # type: ignore[assignment,unused-ignore]  # mypy says so only where it is installed
 
 _URI = rb'"requestURI"\s*:\s*"'
 _S = rb'([^/"?\\\n]|\\.)+'  # one segment of a path

@@ -29,3 +29,7 @@ unit: setup
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+compiled: setup   # the packaged rules as they are after parsing; a test fails when they are stale
+	$(BIN)/python -c "import sys; from tidewaiter.recognise.pack import compile_packaged; sys.stdout.buffer.write(compile_packaged())" > compiled.tmp
+	mv compiled.tmp src/tidewaiter/packs/recognisers/compiled.msgpack

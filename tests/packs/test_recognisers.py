@@ -12,10 +12,10 @@ from tidewaiter.meaning.vocabulary import load
 from tidewaiter.model import Activity, ActorKind, Verb
 from tidewaiter.recognise.fields import PLANES, example, values
 from tidewaiter.recognise.match import All, Condition, Either, Not, evaluate
-from tidewaiter.recognise.pack import packaged
+from tidewaiter.recognise.pack import load_pack, packaged_sources
 from tidewaiter.recognise.rule import LANGUAGES, Recogniser
 
-PACK = packaged()
+PACK = load_pack(packaged_sources())
 NAMES = [rule.about.name for rule in PACK.recognisers]
 EXAMPLES = [
     (rule, activity, wanted)

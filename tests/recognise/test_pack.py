@@ -1,15 +1,27 @@
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from rule_text import rule, rule_text
 
 from tidewaiter.errors import RuleError
 from tidewaiter.recognise.fields import example, values
 from tidewaiter.recognise.match import evaluate
-from tidewaiter.recognise.pack import Pack, Recognised, load_pack, packaged, rule_files
+from tidewaiter.recognise.pack import (
+    Pack,
+    Recognised,
+    compile_packaged,
+    digest,
+    load_pack,
+    packaged,
+    packaged_sources,
+    rule_files,
+)
+from tidewaiter.recognise.rule import Examples
 
 LIGHT = rule(name="light", weight=1, role="evidence", level="low")
 HEAVY = rule(
@@ -125,3 +137,20 @@ def test_the_memo_and_the_plain_way_agree_on_every_example() -> None:
                 if seen.plane in other.about.reads and evaluate(other.condition, values(seen)) is not None
             }
             assert {said.recogniser for said in pack.recognise(seen)} == plain
+
+
+def test_the_compiled_pack_is_what_the_rule_files_say_now() -> None:
+    # `make compiled` writes it anew after a rule was changed.
+    folder = files("tidewaiter").joinpath("packs", "recognisers")
+    assert folder.joinpath("compiled.msgpack").read_bytes() == compile_packaged()
+
+
+def test_the_compiled_pack_recognises_what_the_parsed_one_does() -> None:
+    parsed = load_pack(packaged_sources())
+    bare = tuple(msgspec.structs.replace(rule, examples=Examples()) for rule in parsed.recognisers)
+    assert (packaged().recognisers, packaged().correlations) == (bare, parsed.correlations)
+
+
+def test_another_rule_file_makes_the_compiled_pack_stale() -> None:
+    assert digest([("a.yml", b"title: a")]) != digest([("a.yml", b"title: b")])
+    assert digest([("a.yml", b"title: a")]) != digest([("b.yml", b"title: a")])

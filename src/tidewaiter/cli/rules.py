@@ -141,7 +141,7 @@ def show(name: str, language: str) -> None:
 
     Example: tidewaiter rules show kube-list-everything
     """
-    rule = packaged().get(name)
+    rule = load_pack(packaged_sources()).get(name)  # with its examples
     if rule is None:
         raise RuleError(f"no rule is named {name!r}", hint="tidewaiter rules list")
     click.echo(show_text(rule, language))

@@ -45,14 +45,7 @@ def finding(
     techniques = {name for rule in episode.tripwires for name in rules[rule.recogniser].techniques} | {"T1613"}
     why = _why(episode, rules, wording)
     benign = [reason for rule in episode.tripwires for reason in rules[rule.recogniser].benign]
-    looked_at = LookedAt(
-        kinds=episode.kinds,
-        namespaces=episode.namespaces,
-        scope=episode.scope,
-        requests=episode.requests,
-        answered=episode.answered,
-        refused=episode.refused,
-    )
+    looked_at = _looked_at(episode)
     return Finding(
         id=identity,
         techniques=tuple(sorted(techniques)),
@@ -86,6 +79,17 @@ def finding(
             by="tidewaiter",
             why=_first_sentence(why) or wording.say("why.bits", bits=judgement.bits),
         ),
+    )
+
+
+def _looked_at(episode: Episode) -> LookedAt:
+    return LookedAt(
+        kinds=episode.kinds,
+        namespaces=episode.namespaces,
+        scope=episode.scope,
+        requests=episode.requests,
+        answered=episode.answered,
+        refused=episode.refused,
     )
 
 

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from hashlib import blake2b
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
 
 from tidewaiter.errors import RuleError
 from tidewaiter.model import Activity, Level, Plane
 from tidewaiter.recognise.correlation import Correlation, load_correlation
 from tidewaiter.recognise.fields import FIELDS, PLANES, Value, reader
 from tidewaiter.recognise.match import Condition, Result, evaluate, evidence, fields_of
-from tidewaiter.recognise.rule import CorrelationText, Recogniser, Role, load_rules
+from tidewaiter.recognise.rule import About, CorrelationText, Examples, Recogniser, Role, load_rules
 
 _MEMO = 100_000  # shapes a plane; a client that invents tools or kinds costs speed, never memory
 
@@ -126,15 +130,68 @@ def load_pack(sources: Iterable[tuple[str, str]]) -> Pack:
 
 def packaged_sources() -> tuple[tuple[str, str], ...]:
     """Give the packaged rule files as (path, text), sorted by name."""
-    folder = files("tidewaiter").joinpath("packs", "recognisers")
-    found = [item for item in folder.iterdir() if item.name.endswith(".yml")]
-    return tuple((str(item), item.read_text(encoding="utf-8")) for item in sorted(found, key=lambda item: item.name))
+    return tuple((str(item), item.read_text(encoding="utf-8")) for item in _rule_files_of(_folder()))
+
+
+def _folder() -> Traversable:
+    return files("tidewaiter").joinpath("packs", "recognisers")
+
+
+def _rule_files_of(folder: Traversable) -> list[Traversable]:
+    return sorted((item for item in folder.iterdir() if item.name.endswith(".yml")), key=lambda item: item.name)
+
+
+class Compiled(msgspec.Struct, frozen=True):
+    """The packaged rules as they are after parsing: what a start needs, without pySigma's 0.1 s of import."""
+
+    digest: str  # of the rule files and of this program's idea of a rule; another digest means: parse them
+    recognisers: tuple[Recogniser, ...]
+    correlations: tuple[Correlation, ...]
+
+
+_COMPILED = "compiled.msgpack"
+
+
+def digest(sources: Iterable[tuple[str, bytes]]) -> str:
+    """Name a set of rule files, given as (name, content), together with the layout of what is made of them."""
+    shape = repr((Recogniser.__struct_fields__, Correlation.__struct_fields__, About.__struct_fields__))
+    found = blake2b(shape.encode(), digest_size=16)
+    for name, content in sources:
+        found.update(name.encode() + b"\0" + content + b"\0")
+    return found.hexdigest()
+
+
+def compile_packaged() -> bytes:
+    """Parse the packaged rules and give them in the form that `packaged` reads quickly (`make compiled` writes it)."""
+    pack = load_pack((item.name, item.read_text(encoding="utf-8")) for item in _rule_files_of(_folder()))
+    now = digest((item.name, item.read_bytes()) for item in _rule_files_of(_folder()))
+    # Examples are for `rules test` and the tests, which parse the files.
+    bare = tuple(msgspec.structs.replace(rule, examples=Examples()) for rule in pack.recognisers)
+    return msgspec.msgpack.encode(Compiled(now, bare, pack.correlations))
 
 
 @cache
 def packaged() -> Pack:
-    """Give the packaged recognisers."""
-    return load_pack(packaged_sources())
+    """Give the packaged recognisers: the compiled ones if they are of these very files, else parsed anew."""
+    folder = _folder()
+    try:
+        compiled = msgspec.msgpack.decode(folder.joinpath(_COMPILED).read_bytes(), type=Compiled)
+    except (OSError, msgspec.MsgspecError):
+        return load_pack(packaged_sources())
+    if compiled.digest != digest((item.name, item.read_bytes()) for item in _rule_files_of(folder)):
+        return load_pack(packaged_sources())
+    return Pack(
+        [_placed(rule, folder) for rule in compiled.recognisers],
+        [_placed(rule, folder) for rule in compiled.correlations],
+    )
+
+
+_Rule = TypeVar("_Rule", Recogniser, Correlation)
+
+
+def _placed(rule: _Rule, folder: Traversable) -> _Rule:
+    about = msgspec.structs.replace(rule.about, path=str(folder.joinpath(rule.about.path)))
+    return msgspec.structs.replace(rule, about=about)
 
 
 def rule_files(paths: Iterable[Path]) -> tuple[tuple[str, str], ...]:

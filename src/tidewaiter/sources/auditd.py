@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
-from itertools import compress
+from collections.abc import Collection, Iterator, Sequence
 
 from tidewaiter.model import Activity, Origin
 from tidewaiter.sources.auditd_fields import endpoint, fields, plain, text
-from tidewaiter.sources.auditd_needles import Needles
+from tidewaiter.sources.auditd_kept import Chunk, Span
+from tidewaiter.sources.auditd_needles import Needles, Sieve
 from tidewaiter.sources.auditd_records import HEADER, WINDOW, Assembler, Event, record, time_of
 from tidewaiter.sources.contract import Block, Reader, Source, Tally
 from tidewaiter.sources.host_process import HostReader, Process
@@ -28,9 +28,7 @@ NAME = "auditd"
 _IDS = re.compile(rb"\ntype=\S+ msg=audit\((\d+\.\d+:\d+)\):")
 _NODE_IDS = re.compile(rb"\nnode=\S+ type=\S+ msg=audit\((\d+\.\d+:\d+)\):")
 _RELAYED_IDS = re.compile(rb"\n[^\n]*?\btype=\S+ (?:msg=)?audit\((\d+\.\d+:\d+)\):")
-_LOST = re.compile(
-    rb"\baudit: .*(?:backlog limit exceeded|audit_lost=[1-9]|audit_backlog=)"
-)  # the kernel's own complaint
+_LOST = re.compile(rb"\baudit: .*(?:backlog limit exceeded|audit_lost=[1-9]|audit_backlog=)")  # the kernel complains
 _NO_AUID = re.compile(rb"type=(?:SYSCALL|1300) [^\n]* auid=(?:4294967295|-1|unset) ")
 _LOCAL_ADDRESS = re.compile(rb"saddr=(?:0100|0001|\{ ?saddr_fam=local|\{ ?fam=local)")
 _UNSET = frozenset({b"4294967295", b"-1", b"unset"})
@@ -39,54 +37,16 @@ _UNUSED = (b"type=PATH ", b"type=CWD ")
 _ERRORS = {b"EACCES": -13, b"EPERM": -1, b"ENOENT": -2, b"EINPROGRESS": -115}  # as `ausearch -i` writes exit=
 _OTHER_ERROR = -22
 
-Select = Callable[[bytes], Collection[bytes] | None]
-
-
-class _Chunk:
-    """Lines that were read, kept while records of their events may still come."""
-
-    __slots__ = ("end", "events", "fed", "ids", "line", "lines", "offset")
-
-    def __init__(self, offset: int, line: int) -> None:
-        self.offset, self.line, self.end = offset, line, offset
-        self.lines: list[bytes] = []
-        self.ids: list[bytes] = []  # the event of each line
-        self.events: dict[bytes, None] = {}  # the same, each once
-        self.fed: set[bytes] = set()  # events whose lines here were taken apart
-
-    def take(self, wanted: Collection[bytes], first: int | None) -> Iterator[tuple[bytes, int, int]]:
-        """Give the lines of some events that were not taken yet; those from line `first` on are new."""
-        found = self.events.keys() & wanted
-        late = found - self.fed
-        if first is not None:
-            numbers = list(compress(range(len(self.ids)), map(found.__contains__, self.ids)))
-            if first:
-                numbers = [at for at in numbers if at >= first or self.ids[at] in late]
-        else:
-            numbers = list(compress(range(len(self.ids)), map(late.__contains__, self.ids))) if late else []
-        self.fed |= late
-        lines, offset, before = self.lines, self.offset, 0
-        for number in numbers:
-            line = lines[number]
-            if not line.startswith(_UNUSED):
-                offset += sum(map(len, lines[before:number])) + number - before
-                before = number
-                yield line, self.line + number, offset
-
-
 class AuditdReader:
-    """Reads audit text block by block; what it holds is bounded by `WINDOW` bytes of text.
+    """Reads audit text block by block; what it holds is bounded by `window` bytes of text."""
 
-    `select` names the events of a block that may matter, or gives None for all of them.
-    """
-
-    def __init__(self, tally: Tally, *, select: Select | None = None, window: int = WINDOW) -> None:
+    def __init__(self, tally: Tally, *, sieve: Sieve | None = None, window: int = WINDOW) -> None:
         self.tally = tally
-        self._select = Needles() if select is None else select
+        self._sieve = sieve or Needles()
         self._window = window
         self._host = HostReader()
         self._assembler = Assembler(window)
-        self._chunks: deque[_Chunk] = deque()
+        self._chunks: deque[Chunk] = deque()
         self._execs = self._unset = self._local = False
         self._lost = 0
 
@@ -96,21 +56,30 @@ class AuditdReader:
         data = bytes(block.data)
         if not data:
             return
-        lines = data.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        ids = self._identities(data, lines, block)
+        self._look_for_gaps(data)
+        spans, settled = self._sieve.settled(data)
+        chunk, first = self._keep(block, data, spans)
+        text = b"\n".join(chunk.lines[first:])
+        ids = self._identities(text, chunk, first)
+        chunk.ids += ids
         events = dict.fromkeys(ids)
+        events.update(dict.fromkeys(settled))
         events.pop(b"", None)
         self._count(events)
-        self._look_for_gaps(data)
-        selected = self._select(data)
-        wanted = set(events if selected is None else selected)
-        wanted.update(self._assembler.waiting.keys() & events.keys())
-        for event in self._events(wanted, self._keep(block, lines, ids, events)):
+        chunk.events.update(events)
+        wanted = self._sieve.wanted(text)
+        wanted = events.keys() if wanted is None else wanted | (self._assembler.waiting.keys() & events.keys())
+        for event in self._events(wanted, first):
             yield from self._activities(event)
-        while self._chunks and self._chunks[0].end + self._window < block.offset + len(data):
+        while self._chunks[0].end + self._window < chunk.end:
             self._chunks.popleft()
+
+    def _keep(self, block: Block, data: bytes, spans: list[Span]) -> tuple[Chunk, int]:
+        """Put the lines into the last chunk, or a new one when that is full; give the index of the first of them."""
+        if not self._chunks or self._chunks[-1].end - self._chunks[-1].start >= _CHUNK:
+            self._chunks.append(Chunk())
+        chunk = self._chunks[-1]
+        return chunk, chunk.add(data, spans, line=block.line, offset=block.offset)
 
     def _count(self, events: dict[bytes, None]) -> None:
         known: set[bytes] = set()
@@ -118,53 +87,38 @@ class AuditdReader:
             known.update(events.keys() & chunk.events.keys())
         self.tally.records += len(events) - len(known)
 
-    def _keep(self, block: Block, lines: list[bytes], ids: list[bytes], events: dict[bytes, None]) -> int:
-        """Put the lines into the last chunk, or a new one when that is full; give the index of the first of them."""
-        last = self._chunks[-1] if self._chunks else None
-        if last is None or last.end - last.offset >= _CHUNK or last.end != block.offset:
-            last = _Chunk(block.offset, block.line)
-            self._chunks.append(last)
-        first = len(last.lines)
-        last.lines += lines
-        last.ids += ids
-        last.events.update(events)
-        last.end = block.offset + len(block.data)
-        return first
-
-    def _events(self, wanted: set[bytes], first: int) -> Iterator[Event]:
+    def _events(self, wanted: Collection[bytes], first: int) -> Iterator[Event]:
         """Take apart what was not taken apart yet of the wanted events; the last chunk is new from line `first` on."""
+        last = self._chunks[-1]
         for chunk in self._chunks:
-            for line, number, offset in chunk.take(wanted, first if chunk is self._chunks[-1] else None):
-                found = record(line, number, offset)
+            for place in chunk.take(wanted, first if chunk is last else None, _UNUSED):
+                found = record(place.text, place.line, place.offset)
                 if found is None:
                     continue
                 if found.type == b"DAEMON_ERR":  # auditd could not write or pass on what it got
                     self._lost += 1
                 yield from self._assembler.add(found)
-        yield from self._assembler.expire(self._chunks[-1].end)
+        yield from self._assembler.expire(last.end)
 
-    def _identities(self, data: bytes, lines: list[bytes], block: Block) -> list[bytes]:
+    def _identities(self, text: bytes, chunk: Chunk, first: int) -> list[bytes]:
         """Give the event of each line, b"" for a line without one; unreadable lines are counted."""
-        data = b"\n" + data
+        data, lines = b"\n" + text, len(chunk.lines) - first
         for pattern in (_IDS, _NODE_IDS, _RELAYED_IDS):
             found: list[bytes] = pattern.findall(data)
-            if len(found) == len(lines):
+            if len(found) == lines:
                 return found
-        return list(self._one_by_one(lines, block))
+        return [self._identity(chunk, index) for index in range(first, len(chunk.lines))]
 
-    def _one_by_one(self, lines: list[bytes], block: Block) -> Iterator[bytes]:
-        offset = block.offset
-        for number, line in enumerate(lines, block.line):
-            found = HEADER.search(line)
-            if found is not None:
-                yield found[3]
-            else:
-                yield b""
-                if _LOST.search(line):
-                    self._lost += 1
-                elif line.strip():
-                    self.tally.cannot_read(line=number, offset=offset, reason="not-an-audit-record", raw=line)
-            offset += len(line) + 1
+    def _identity(self, chunk: Chunk, index: int) -> bytes:
+        found = HEADER.search(chunk.lines[index])
+        if found is not None:
+            return found[3]
+        place = chunk.place(index)
+        if _LOST.search(place.text):
+            self._lost += 1
+        elif place.text.strip():
+            self.tally.cannot_read(line=place.line, offset=place.offset, reason="not-an-audit-record", raw=place.text)
+        return b""
 
     def _look_for_gaps(self, data: bytes) -> None:
         self._execs = self._execs or b"type=EXECVE " in data or b"type=1309 " in data

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from tidewaiter.meaning.commandline import SUBCOMMAND_WORDS, TOOL_WORDS
 from tidewaiter.meaning.raw_http import http_names, is_interpreter
@@ -18,7 +18,9 @@ from tidewaiter.meaning.tools import known_programs, tool_names
 from tidewaiter.meaning.vocabulary import load
 from tidewaiter.meaning.wrappers import wrappers
 from tidewaiter.sources.auditd_fields import endpoint, plain
+from tidewaiter.sources.auditd_kept import Span
 
+_START = b"type=SYSCALL msg=audit("
 # One pass for the arguments, the addresses and the complaints of auditd; the kernel's own lines have numbers.
 _RECORD = re.compile(rb"type=(?:EXECVE|1309|SOCKADDR|1306|DAEMON_ERR) (?:msg=)?audit\(([^)\n]*\):[^\n]*)")
 # Greedy up to the last exe=: the fields before it are written by the kernel, so it is the first, too.
@@ -26,7 +28,6 @@ _SYSCALL = re.compile(rb'type=(?:SYSCALL|1300) (?:msg=)?audit\(([^)\n]*)\):[^\n]
 _ADDRESS = re.compile(rb" saddr=(\{[^}\n]*\}|[^\s\x1d]*)")
 _VALUE = re.compile(rb'=("[^"]*"|\S+)')
 _FIRST = re.compile(rb'[^)]*\): argc=\d+ a0=("[^"]*"|[^\s\x1d]+)')
-_SPLIT = re.compile(rb"_len=|\]=")  # a name may lie across the pieces of a split argument
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2,})(?![^\s\x1d])")
 _SHELL_WORD = re.compile(rb"[^\s;|&()<>{}=]+")
 # With these a shell puts a word together or a program spells it, so that the word itself need not be there.
@@ -39,6 +40,27 @@ _OTHER_SHELLS = frozenset({"powershell", "pwsh", "cmd"})  # with encodings and q
 _LONG = 1000  # the kernel splits arguments from about 7500 characters on
 _MEMO = 50_000
 _SURE, _CLIENT, _CARRIER, _OTHER, _DULL = "sure", "client", "carrier", "other", "dull"  # what a program's name says of its arguments
+
+
+class Sieve(Protocol):
+    """Two questions to a block of lines; wrong answers may only be on the side of too much."""
+
+    def settled(self, data: bytes) -> tuple[list[Span], list[bytes]]:
+        """Give the spans to be looked at, and the identifiers of the events that need not be."""
+
+    def wanted(self, data: bytes) -> set[bytes] | None:
+        """Give the identifiers of the events of which a line may matter; None for all."""
+
+
+class Everything:
+    """The plain way: sets nothing aside."""
+
+    def settled(self, data: bytes) -> tuple[list[Span], list[bytes]]:
+        """Give the whole block."""
+        return [Span(0, len(data), 0, data.count(b"\n"))], []
+
+    def wanted(self, data: bytes) -> None:  # noqa: ARG002 - the answer is always the same
+        """Ask for all events."""
 
 
 class Needles:
@@ -67,7 +89,55 @@ class Needles:
         self._sorts: dict[bytes, str] = {}
         self._programs: dict[bytes, bool] = {}
 
-    def __call__(self, data: bytes) -> set[bytes]:
+    def settled(self, data: bytes) -> tuple[list[Span], list[bytes]]:
+        """Set aside the events that stand here in one piece and cannot matter: the spans that remain, and their ids.
+
+        In one piece: a SYSCALL line, an EXECVE line with all arguments (or of a program whose arguments are of no
+        interest), and further lines of the same event only. What comes later under that identifier can add nothing.
+        """
+        parts = data.split(_START)
+        spans: list[Span] = []
+        gone: list[bytes] = []
+        before = _tail(parts[0])  # what stands in front of the marker on its line
+        position = len(parts[0]) - before
+        line = parts[0].count(b"\n")
+        start = start_line = 0
+        matters = self._matters
+        for part in parts[1:]:
+            after = _tail(part)
+            end = position + before + len(_START) + len(part) - after
+            lines = part.count(b"\n")
+            identity = part[: part.find(b")")]
+            if part.count(b"audit(" + identity + b")") == lines - 1 and not matters(part):
+                gone.append(identity)
+                if start < position:
+                    spans.append(Span(start, position, start_line, line - start_line))
+                start, start_line = end, line + lines
+            position, before = end, after
+            line += lines
+        if start < len(data):
+            spans.append(Span(start, len(data), start_line, line - start_line))
+        return spans, gone
+
+    def _matters(self, part: bytes) -> bool:
+        """Say whether an event in one piece, from behind its first "audit(" on, may matter or is not complete."""
+        at = part.find(b"type=EXECVE ")
+        program = part.find(b" exe=", 0, at)
+        if program < 0 or at < 0:
+            return b" exit=-2 " not in part[:200]  # a file that does not exist was not started
+        value = part[program + 5 : part.find(b" ", program + 5)]
+        wanted = self._programs.get(value)
+        if wanted or (wanted is None and self._program(value)):
+            return True
+        first = _FIRST.match(part, at)
+        if first is None:
+            return True
+        if (self._sorts.get(first[1]) or self._sort(first[1])) is _DULL:
+            return False
+        body = part[at : part.find(b"\n", at)]
+        return len(body) > _LONG or self.arguments(body)
+
+    def wanted(self, data: bytes) -> set[bytes]:
         """Give the identifiers of the events of which a line in this block may matter."""
         found = self._by_records(data)
         programs = _SYSCALL.findall(data)
@@ -85,7 +155,7 @@ class Needles:
                 address = _ADDRESS.search(body)
                 if address is None or endpoint(address[1]) is not None:
                     (found if address else going_on).add(body[: body.find(b")")])
-            elif sorts(first[1]) is _DULL:
+            elif (sorts(first[1]) or self._sort(first[1])) is _DULL:
                 if len(body) > _LONG:
                     dull.add(body[: body.find(b")")])
             elif self.arguments(body):
@@ -98,13 +168,10 @@ class Needles:
         first = _FIRST.match(body)
         if first is None:  # a long list goes on here
             return True
-        sort = self._sorts.get(first[1])
-        if sort is None:
-            sort = self._sort(_file_name(plain(first[1])))
-            _bounded(self._sorts)[first[1]] = sort
+        sort = self._sorts.get(first[1]) or self._sort(first[1])
         if sort is _DULL:
             return False
-        if sort is _SURE or _SPLIT.search(body):
+        if sort is _SURE or b"]=" in body or b"_len=" in body:  # a name may lie across the pieces of an argument
             return True
         if sort is _OTHER:
             return not self._raw.isdisjoint(_VALUE.findall(body, first.end()))
@@ -114,14 +181,19 @@ class Needles:
             words = b" ".join((words, *map(plain, hexadecimal)))
         return self._asks(words) if sort is _CLIENT else self._tells(words)
 
-    def _sort(self, name: bytes) -> str:
+    def _sort(self, value: bytes) -> str:
+        """Say, and remember, what the name a program was called by says of its arguments."""
+        name = _file_name(plain(value))
         if self._clients.match(name):
-            return _CLIENT
-        if self._sure.match(name):
-            return _SURE
-        if self._carriers.match(name):
-            return _CARRIER
-        return _DULL if name in self._dull else _OTHER
+            sort = _CLIENT
+        elif self._sure.match(name):
+            sort = _SURE
+        elif self._carriers.match(name):
+            sort = _CARRIER
+        else:
+            sort = _DULL if name in self._dull else _OTHER
+        _bounded(self._sorts)[value] = sort
+        return sort
 
     def _asks(self, words: bytes) -> bool:
         """Say whether an HTTP client may ask an engine or a cluster for something."""
@@ -142,6 +214,11 @@ class Needles:
             wanted = self._tool.match(_file_name(plain(value).removesuffix(b" (deleted)"))) is not None
             _bounded(self._programs)[value] = wanted
         return wanted
+
+
+def _tail(part: bytes) -> int:
+    """Count the bytes of a line that has begun but not ended."""
+    return 0 if part.endswith(b"\n") else len(part) - part.rfind(b"\n") - 1
 
 
 def _file_name(path: bytes) -> bytes:

@@ -1,0 +1,68 @@
+"""Every statement is understood by the engine it runs on, and stays in what sqlglot turns into Spark SQL."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+import sqlglot
+from architecture.tree import PACKAGE, relative
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel
+
+_FILES = sorted(PACKAGE.rglob("*.sql"))
+# Reads the store's own spool file; at scale the same rows come from the readers themselves (mapInArrow).
+_DUCKDB_ONLY = ("load_", "load.")
+# Spark allows no DISTINCT in a window function: there this becomes size(collect_set(kind) OVER …).
+_DISTINCT_WINDOWS = {"breadth.sql"}
+
+
+def _text(path: Path) -> str:
+    """Give the SQL as it is run: a template's {column} is filled in."""
+    return re.sub(r"\{column\}", "kind", path.read_text(encoding="utf-8"))
+
+
+def _portable(path: Path) -> bool:
+    return not path.name.startswith(_DUCKDB_ONLY)
+
+
+def test_there_is_sql() -> None:
+    assert {path.parent.name for path in _FILES} == {"baseline", "schema"}
+
+
+@pytest.mark.parametrize("path", _FILES, ids=relative)
+def test_duckdb_parses_it(path: Path) -> None:
+    """As a reserved word of DuckDB 2, "at" has to be quoted, for instance."""
+    assert duckdb.extract_statements(_text(path))
+
+
+@pytest.mark.parametrize("path", [path for path in _FILES if _portable(path)], ids=relative)
+def test_it_becomes_spark_sql(path: Path) -> None:
+    parsed = [statement for statement in sqlglot.parse(_text(path), read="duckdb") if statement]
+    assert parsed
+    for statement in parsed:
+        spark = statement.sql("spark", unsupported_level=ErrorLevel.RAISE)
+        (again,) = sqlglot.parse(spark, read="spark")
+        assert again is not None
+        # A function that sqlglot does not know is passed on as it stands, and would fail only on the cluster.
+        assert {found.name for found in statement.find_all(exp.Anonymous)} == set()
+
+
+def test_windows_that_spark_lacks_are_known() -> None:
+    found = {
+        path.name
+        for path in _FILES
+        for statement in sqlglot.parse(_text(path), read="duckdb")
+        for window in (statement.find_all(exp.Window) if statement else ())
+        if window.this.find(exp.Distinct)
+    }
+    assert found == _DISTINCT_WINDOWS
+
+
+def test_sql_lives_in_sql_files() -> None:
+    """A statement of any size inside Python escapes the tests above."""
+    words = re.compile(r"\b(?:SELECT\b.+\bJOIN|GROUP BY|PARTITION BY|CREATE (?:OR REPLACE|TABLE))\b", re.DOTALL)
+    python = [path for path in PACKAGE.rglob("*.py") if words.search(path.read_text(encoding="utf-8"))]
+    assert [relative(path) for path in python] == []

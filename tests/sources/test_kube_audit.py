@@ -1,0 +1,526 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import pytest
+from audit_event import address, as_go_writes, event, line
+from golden import check_golden
+from hypothesis import given
+from hypothesis import strategies as st
+from reading import as_json_lines
+
+from tidewaiter.model import Activity, Actor, Origin
+from tidewaiter.sources import catalogue
+from tidewaiter.sources.contract import Block, Tally, Unreadable
+from tidewaiter.sources.kube_audit import SOURCE, KubeAuditReader, sniff
+from tidewaiter.sources.kube_audit_needles import line_filter
+from tidewaiter.sources.opening import inputs
+
+DATA = Path(__file__).parents[1] / "data" / "kubernetes"
+STAMP = "2026-06-01T08:00:00.000001Z"
+_FILTER = line_filter()
+QUIET = line(verb="update")
+
+
+def read_blocks(blocks: Sequence[Block], *, native: bool = False) -> tuple[list[Activity], Tally]:
+    tally = Tally("audit.log")
+    reader = KubeAuditReader(tally, _FILTER if native else None)
+    found = [activity for block in blocks for activity in reader.feed(block)]
+    found += reader.finish()
+    return found, tally
+
+
+def among_quiet(data: bytes, offset: int = 0, line: int = 1) -> Block:
+    """Put so many lines of no interest ahead that the native filter pays; the data keeps its place."""
+    ahead = data.count(b"\n") + 1
+    return Block(QUIET * ahead + data, offset - len(QUIET) * ahead, line - ahead)
+
+
+def read(data: bytes) -> tuple[list[Activity], Tally]:
+    """Read plainly, and through the native filter where there is one: one answer."""
+    found, tally = read_blocks([Block(data, 0, 1)])
+    assert read_blocks([among_quiet(data)], native=True)[0] == found
+    assert (len(found), tally.path) == (tally.kept, "audit.log")
+    return found, tally
+
+
+def request(line: int = 1, offset: int = 0, **given: Any) -> Activity:
+    """Give what the event of `audit_event.line()` becomes."""
+    text = given.get("text", "list /api/v1/namespaces/shop/pods?limit=500")
+    complete: dict[str, Any] = {
+        "id": f"5c1f2a7e-0000-4000-8000-000000000001@{STAMP}#{crc32(text.partition(' ')[2].encode()):x}",
+        "at": datetime(2026, 6, 1, 8, 0, 0, 1, UTC),
+        "actor": Actor(kind="user", name="ana@dev.example", realm="kubernetes"),
+        "plane": "kubernetes",
+        "verb": "list",
+        "kind": "pods",
+        "resource_class": "workload",
+        "scope": "namespace",
+        "namespace": "shop",
+        "outcome": "answered",
+        "address": "10.0.0.9",
+        "tool": "kubectl/1.32",
+        "text": text,
+        "origin": Origin(source="kube-audit", path="audit.log", line=line, offset=offset),
+    }
+    return Activity(**{**complete, **given})
+
+
+def anonymous(**given: Any) -> Activity:
+    return request(**{"actor": Actor(kind="anonymous", name="10.0.0.9", realm="kubernetes"), **given})
+
+
+POD = {"resource": "pods", "namespace": "shop", "name": "web-0", "apiVersion": "v1"}
+POD_URI = "/api/v1/namespaces/shop/pods/web-0"
+EXEC = {"requestURI": f"{POD_URI}/exec?command=id", "verb": "get", "objectRef": {**POD, "subresource": "exec"}}
+LOG = {"requestURI": f"{POD_URI}/log", "verb": "get", "objectRef": {**POD, "subresource": "log"}}
+DISCOVERED = {"verb": "discover", "resource_class": "api", "kind": "api", "scope": "everything", "namespace": None}
+ONE_POD = {"scope": "one", "name": "web-0"}
+FORBIDDEN = {"metadata": {}, "status": "Failure", "reason": "Forbidden", "code": 403}
+EVERYWHERE = {"scope": "everything", "namespace": None}
+
+STORIES: list[tuple[str, bytes, list[Activity]]] = [
+    ("list", line(), [request()]),
+    ("request received", line(stage="RequestReceived", responseStatus=None), [request(outcome="unknown")]),
+    ("refused", line(responseStatus=FORBIDDEN), [request(outcome="refused")]),
+    ("failed", line(responseStatus={"code": 500}), [request(outcome="failed")]),
+    ("not changed since", address("/api", responseStatus={"code": 304}), [request(text="get /api", **DISCOVERED)]),
+    (
+        "bad credential: one line, no user",
+        line(stage="ResponseStarted", user={}, responseStatus={"code": 401}),
+        [anonymous(outcome="refused", traits=("bad-credential",))],
+    ),
+    (
+        "bad credential, user null",
+        line(stage="ResponseStarted", user=None, responseStatus={"code": 401}).replace(
+            b'"sourceIPs"', b'"user":null,"sourceIPs"'
+        ),
+        [anonymous(outcome="refused", traits=("bad-credential",))],
+    ),
+    (
+        "anonymous is no bad credential",
+        line(user={"username": "system:anonymous", "groups": ["system:unauthenticated"]}, responseStatus=FORBIDDEN),
+        [anonymous(outcome="refused")],
+    ),
+    (
+        "impersonated",
+        line(
+            user={"username": "system:serviceaccount:console:web"},
+            impersonatedUser={"username": "bo", "groups": ["dev"]},
+        ),
+        [
+            request(
+                actor=Actor(kind="user", name="bo", realm="kubernetes", via="system:serviceaccount:console:web"),
+                traits=("impersonating",),
+            )
+        ],
+    ),
+    (
+        "impersonation denied: only the sentence tells",
+        line(
+            responseStatus={
+                **FORBIDDEN,
+                "message": 'User "ana" cannot impersonate-on:user-info:list resource "secrets"',
+            }
+        ),
+        [request(outcome="refused", traits=("impersonating",))],
+    ),
+    (
+        "the last address is the peer",
+        line(sourceIPs=["10.1.1.1", "10.2.2.2", "127.0.0.1"]),
+        [request(address="127.0.0.1", traits=("forwarded",))],
+    ),
+    ("no address, no agent", line(sourceIPs=None, userAgent=None), [request(address=None, tool=None)]),
+    ("no addresses", line(sourceIPs=[]), [request(address=None)]),
+    (
+        "anonymous without an address",
+        line(user={}, sourceIPs=None),
+        [anonymous(actor=Actor(kind="anonymous", name="unknown address", realm="kubernetes"), address=None)],
+    ),
+    (
+        "a token bound to a pod",
+        line(
+            user={
+                "username": "system:serviceaccount:shop:web",
+                "extra": {"authentication.kubernetes.io/pod-name": ["web-0"]},
+            }
+        ),
+        [request(actor=Actor(kind="service-account", name="shop/web", realm="kubernetes"), container="web-0")],
+    ),
+    (
+        "extra without values",
+        line(user={"username": "ana@dev.example", "extra": {"authentication.kubernetes.io/pod-name": None, "x": []}}),
+        [request()],
+    ),
+    (
+        "no object: discovery",
+        address("/apis/apps/v1?timeout=32s"),
+        [request(text="get /apis/apps/v1?timeout=32s", **DISCOVERED)],
+    ),
+    (
+        "no object: head",
+        address("/version", verb="head"),
+        [request(text="head /version", **{**DISCOVERED, "kind": "version", "resource_class": "topology"})],
+    ),
+    ("no object: health", address("/readyz?verbose"), []),
+    ("no object: a write", address("/api", verb="post"), []),
+    (
+        "no object: metrics",
+        address("/metrics"),
+        [request(text="get /metrics", verb="get", kind="metrics", resource_class="other", **EVERYWHERE)],
+    ),
+    (
+        "an empty object is none",
+        address("/api", objectRef={}) + address("/version", objectRef={}),
+        [
+            request(text="get /api", **DISCOVERED),
+            request(
+                text="get /version",
+                line=2,
+                offset=len(address("/api", objectRef={})),
+                **{**DISCOVERED, "kind": "version", "resource_class": "topology"},
+            ),
+        ],
+    ),
+    ("no object, but a path to one: the verb counts", line(objectRef=None), [request()]),
+    ("no object, a collection that was got", address("/api/v1/pods"), []),
+    (
+        "list with fieldSelector",
+        line(
+            requestURI="/api/v1/pods?fieldSelector=metadata.name%3Dweb-0",
+            objectRef={"resource": "pods", "name": "web-0"},
+        ),
+        [
+            request(
+                text="list /api/v1/pods?fieldSelector=metadata.name%3Dweb-0", scope="one", namespace=None, name="web-0"
+            )
+        ],
+    ),
+    (
+        "watch with initial events",
+        line(verb="watch", requestURI="/api/v1/pods?sendInitialEvents=true&watch=true", objectRef={"resource": "pods"}),
+        [
+            request(
+                text="watch /api/v1/pods?sendInitialEvents=true&watch=true",
+                traits=("all-namespaces", "initial-events"),
+                **EVERYWHERE,
+            )
+        ],
+    ),
+    (
+        "watch from zero",
+        line(verb="watch", requestURI="/api/v1/namespaces/shop/pods?watch=1&resourceVersion=0"),
+        [request(text="watch /api/v1/namespaces/shop/pods?watch=1&resourceVersion=0", traits=("initial-events",))],
+    ),
+    (
+        "watch that goes on",
+        line(verb="watch", requestURI="/api/v1/namespaces/shop/pods?watch=1&resourceVersion=815"),
+        [],
+    ),
+    ("watch, nobody knows from where", line(verb="watch", requestURI=None), []),
+    ("one object that is there", line(verb="get", requestURI=POD_URI, objectRef=POD), []),
+    ("one object, asked for", line(verb="get", requestURI=POD_URI, objectRef=POD, responseStatus=None), []),
+    (
+        "one object that is not there",
+        line(verb="get", requestURI=POD_URI, objectRef=POD, responseStatus={"code": 404}),
+        [request(verb="get", outcome="failed", text=f"get {POD_URI}", **ONE_POD)],
+    ),
+    (
+        "exec",
+        line(responseStatus={"code": 101}, **EXEC),
+        [request(verb="exec", text=f"get {POD_URI}/exec?command=id", **ONE_POD)],
+    ),
+    ("logs", line(**LOG), [request(verb="logs", text=f"get {POD_URI}/log", **ONE_POD)]),
+    (
+        "dry run",
+        line(requestURI="/api/v1/namespaces/shop/pods?dryRun=All"),
+        [request(text="list /api/v1/namespaces/shop/pods?dryRun=All", traits=("dry-run",))],
+    ),
+    (
+        "access review",
+        line(
+            verb="create",
+            requestURI="/x",
+            objectRef={"resource": "selfsubjectrulesreviews", "apiGroup": "authorization.k8s.io"},
+            responseStatus={"code": 201},
+        ),
+        [
+            request(
+                verb="review",
+                kind="access",
+                resource_class="authority",
+                text="create /x",
+                traits=("rules-review",),
+                **EVERYWHERE,
+            )
+        ],
+    ),
+    ("create", line(verb="create"), []),
+    ("update", line(verb="update", requestURI=POD_URI, objectRef=POD), []),
+    ("delete of all", line(verb="deletecollection"), []),
+    (
+        "lease",
+        line(verb="get", requestURI="/x", objectRef={"resource": "leases", "name": "n1"}, responseStatus={"code": 404}),
+        [],
+    ),
+    (
+        "another zone",
+        line(requestReceivedTimestamp="2026-06-01T10:00:00.000001+02:00"),
+        [request(id="5c1f2a7e-0000-4000-8000-000000000001@2026-06-01T10:00:00.000001+02:00#492fcc80")],
+    ),
+    ("no time of arrival", line(requestReceivedTimestamp=None, stageTimestamp=STAMP), [request()]),
+    (
+        "a long target",
+        line(requestURI="/api/v1/namespaces/shop/pods?x=" + "y" * 9000),
+        [
+            request(
+                id=f"5c1f2a7e-0000-4000-8000-000000000001@{STAMP}#"
+                + f"{crc32(b'/api/v1/namespaces/shop/pods?x=' + b'y' * 9000):x}",
+                text="list " + ("/api/v1/namespaces/shop/pods?x=" + "y" * 9000)[:500],
+            )
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("data", "expected"), [story[1:] for story in STORIES], ids=[story[0] for story in STORIES])
+def test_reads_an_event(data: bytes, expected: list[Activity]) -> None:
+    found, tally = read(data)
+    assert found == expected
+    assert (tally.records, tally.unreadable) == (data.count(b"\n"), 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "stages"),
+    [
+        ({}, [("RequestReceived", None), ("ResponseComplete", 200)]),
+        (EXEC, [("RequestReceived", None), ("ResponseStarted", 101), ("ResponseComplete", 101)]),
+        (LOG, [("RequestReceived", None), ("ResponseStarted", 200), ("ResponseComplete", 200)]),
+        ({"verb": "watch"}, [("RequestReceived", None), ("ResponseStarted", 200)]),
+        ({"user": {}}, [("ResponseStarted", 401)]),
+        ({}, [("RequestReceived", None), ("Panic", 500)]),
+    ],
+)
+def test_the_stages_of_a_request_share_one_id(given: dict[str, Any], stages: list[tuple[str, int | None]]) -> None:
+    lines = [line(**given, stage=stage, responseStatus=code and {"code": code}) for stage, code in stages]
+    found, tally = read(b"".join(lines))
+    assert (len(found), len({one.id for one in found}), tally.records) == (len(stages), 1, len(stages))
+
+
+def test_an_audit_id_chosen_by_the_client_hides_nothing() -> None:
+    lines = [
+        line(auditID="mine"),
+        line(auditID="mine", requestURI="/api/v1/namespaces/shop/pods"),
+        line(auditID="mine", requestReceivedTimestamp="2026-06-01T08:00:00.000002Z"),
+        line(auditID=None),
+        line(auditID="x" * 1000),
+    ]
+    found, _ = read(b"".join(lines))
+    assert len({one.id for one in found}) == len(lines)
+    assert max(len(one.id) for one in found) <= 64 + 1 + len(STAMP) + 1 + 8
+
+
+def test_one_user_two_programs_are_two_actors_only_for_the_control_plane() -> None:
+    scheduler = {"username": "system:kube-scheduler"}
+    found, _ = read(line(user=scheduler, userAgent="kube-scheduler/v1.36.2 (linux)") + line(user=scheduler))
+    assert [one.actor.kind for one in found] == ["component", "user"]
+
+
+ITEMS = [event(kind=None, apiVersion=None), event(kind=None, verb="get", requestURI=POD_URI, objectRef=POD), event(kind=None, requestURI="/api/v1/namespaces/shop/pods")]  # fmt: skip
+OTHER = request(text="list /api/v1/namespaces/shop/pods")
+
+
+@pytest.mark.parametrize(
+    ("items", "found", "records", "unreadable"),
+    [
+        (ITEMS, [request(), OTHER], 3, 0),
+        ([], [], 0, 0),
+        (None, [], 0, 0),
+        # one bad item costs itself only
+        ([{**ITEMS[0], "userAgent": 5}, ITEMS[2]], [OTHER], 2, 1),
+        ([{**ITEMS[0], "user": 5}, 7, None, ITEMS[2]], [OTHER], 4, 3),
+        ({"a": 1}, [], 1, 1),
+    ],
+)
+def test_unpacks_an_event_list(items: Any, found: list[Activity], records: int, unreadable: int) -> None:
+    body = {"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": items}
+    activities, tally = read(as_go_writes(body))
+    assert activities == found
+    assert (tally.records, tally.unreadable) == (records, unreadable)
+
+
+def test_reads_event_lists_one_a_line_as_a_webhook_receiver_writes_them() -> None:
+    body = {"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": ITEMS}
+    first = as_go_writes(body)
+    found, tally = read(first * 3)
+    assert found == [one for row in range(3) for one in (request(row + 1, row * len(first)), request(row + 1, row * len(first), text=OTHER.text))]  # fmt: skip
+    assert (tally.records, tally.kept, tally.first) == (9, 6, found[0].at)
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_reads_an_event_list_from_a_file(tmp_path: Path, indent: int | None) -> None:
+    path = tmp_path / "events.json"
+    path.write_text(json.dumps({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": ITEMS}, indent=indent))
+    (given_one,) = inputs([str(path)], report=lambda problem: pytest.fail(str(problem)))
+    with catalogue.read(given_one) as reading:
+        found = [activity for batch in reading.batches() for activity in batch]
+    assert (reading.source, reading.tally.records, reading.tally.unreadable) == (SOURCE, 3, 0)
+    assert [(one.id, one.text) for one in found] == [(one.id, one.text) for one in (request(), OTHER)]
+    assert len({one.origin.offset for one in found}) == (2 if indent else 1)
+
+
+GOOD = line()
+_DEEP = b"[" * 100_000 + b"]" * 100_000
+BAD: list[tuple[str, bytes]] = [
+    ("cut", GOOD[:200] + b"\n"),
+    ("broken inside", GOOD.replace(b'"list"', b'"list" "x"')),
+    ("not JSON", b'--- "list" rotated ---\n'),
+    ("an array", b'["list"]\n'),
+    ("zero bytes", b"\0" * 300 + b"\n"),
+    ("a zero byte in a string", GOOD.replace(b"kubectl", b"kube\0ctl")),
+    ("no UTF-8", GOOD.replace(b"kubectl", b"kube\xffctl")),
+    ("no UTF-8 in a user", GOOD.replace(b"ana@", b"\xff@")),
+    ("a lone surrogate", GOOD.replace(b"kubectl", rb"kube\ud800ctl")),
+    ("a lone surrogate in a user", GOOD.replace(b"ana@", rb"\ud800@")),
+    ("a lone surrogate at the end", GOOD.replace(b"?limit=500", rb"\udfff")),
+    ("nested deep", GOOD.replace(b'"Metadata"', b'"x","deep":' + _DEEP)),
+    ("nested deep in a user", GOOD.replace(b'{"username"', b'{"deep":' + _DEEP + b',"username"')),
+    ("a number too large", GOOD.replace(b'"code":200', b'"code":' + b"4" * 5000)),
+    ("a code with a point", GOOD.replace(b'"code":200', b'"code":403.5')),
+    ("two events on one line", GOOD[:-1] + GOOD),
+    ("agent is a number", line(userAgent=5)),
+    ("addresses are a text", line(sourceIPs="10.0.0.9")),
+    ("an address is a number", line(sourceIPs=[5])),
+    ("user is a list", line(user=["ana"])),
+    ("extra is a text", line(user={"username": "ana", "extra": "x"})),
+    ("object is a text", line(objectRef="pods")),
+    ("status is a number", line(responseStatus=200)),
+    ("target is a list", line(requestURI=["/api"])),
+    ("no time", line(requestReceivedTimestamp=None, stageTimestamp=None)),
+    ("a time without a zone", line(requestReceivedTimestamp="2026-06-01 08:00:00.1")),
+    ("a time that is none", line(requestReceivedTimestamp="yesterday")),
+    ("a time before all", line(requestReceivedTimestamp="0001-01-01T00:00:00+23:00")),
+]
+
+
+@pytest.mark.parametrize("bad", [case[1] for case in BAD], ids=[case[0] for case in BAD])
+def test_bad_data_is_counted_and_costs_only_its_line(bad: bytes) -> None:
+    data = GOOD + bad + GOOD
+    for native, block in enumerate((Block(data, 1000, 7), among_quiet(data, 1000, 7))):
+        found, tally = read_blocks([block], native=bool(native))
+        assert found == [request(7, 1000), request(9, 1000 + len(GOOD) + len(bad))]
+        assert [(place.line, place.offset) for place in tally.places] == [(8, 1000 + len(GOOD))]
+        assert tally.unreadable == 1
+
+
+@pytest.mark.parametrize(
+    ("odd", "note"),
+    [
+        (line(verb=None), {"kube-no-verb": 1}),
+        (line(verb=""), {"kube-no-verb": 1}),
+        (line(verb="LIST"), {}),
+        (line(verb="proxy"), {}),
+        (line(kind=None, apiVersion=None, level=None, auditID=None, stage=None, verb="update"), {}),
+        (b"{}\n", {"kube-no-verb": 1}),
+        (line(verb="get", requestURI=None, objectRef={"resource": "pods"}), {}),
+        (line(verb="get", requestURI=None, objectRef=None), {}),
+        (line(objectRef={"namespace": "shop"}, requestURI="/x/y"), {}),
+    ],
+)
+def test_what_says_too_little_is_a_record_without_activity(odd: bytes, note: dict[str, int]) -> None:
+    found, tally = read(GOOD + odd)
+    assert (found, tally.records, tally.unreadable, tally.notes) == ([request()], 2, 0, note)
+
+
+def test_says_how_an_unreadable_line_begins() -> None:
+    _, tally = read(GOOD + b'{"kind":"Event"\n')
+    assert tally.places == [
+        Unreadable(
+            path="audit.log",
+            line=2,
+            offset=len(GOOD),
+            reason="not-an-event: Input data was truncated",
+            sample=b'{"kind":"Event"\n',
+        )  # fmt: skip
+    ]
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n \t\n", b"\r\n"])
+@pytest.mark.parametrize("between", [b"", b"\n", b"   \n", b"\r\n"])
+def test_blank_lines_count_as_lines_only(between: bytes, end: bytes) -> None:
+    data = between + GOOD + between + GOOD.rstrip(b"\n") + end
+    second = len(between) * 2 + len(GOOD)
+    lines = bool(between)
+    for native, block in enumerate((Block(data, 0, 1), among_quiet(data))):
+        found, tally = read_blocks([block], native=bool(native))
+        assert found == [request(1 + lines, len(between)), request(2 + 2 * lines, second)]
+        assert (tally.records - native * (data.count(b"\n") + 1), tally.unreadable) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "notes"),
+    [
+        (b"", {}),
+        (line(), {}),
+        (line(verb="update"), {"kube-no-reads": 1}),
+        (line(verb="get", requestURI=POD_URI, objectRef=POD), {"kube-no-reads": 1}),
+        (line(stage="RequestReceived", responseStatus=None) * 2, {"kube-only-request-received": 2}),
+        (line(stage="RequestReceived", responseStatus=None) + line(), {}),
+    ],
+)
+def test_says_what_the_log_could_not_show(data: bytes, notes: dict[str, int]) -> None:
+    for native in (False, True):
+        assert read_blocks([Block(data, 0, 1)], native=native)[1].notes == notes
+
+
+def test_a_line_longer_than_a_chunk_keeps_every_place() -> None:
+    long = line(requestObject={"x": "y" * 200_000})
+    data = GOOD * 3 + long + GOOD * 200 + long
+    found, _ = read(data)
+    starts = [0, *(at + 1 for at, byte in enumerate(data[:-1]) if byte == ord("\n"))]
+    assert found == [request(number + 1, start) for number, start in enumerate(starts)]
+
+
+def test_cleaned_real_lines() -> None:
+    data = (DATA / "audit.jsonl").read_bytes()
+    found, tally = read(data)
+    assert (tally.records, tally.unreadable) == (25, 0)
+    check_golden(DATA / "audit.golden.jsonl", as_json_lines(found))
+
+
+_MIXED = (DATA / "audit.jsonl").read_bytes().splitlines(keepends=True) + [QUIET, QUIET, QUIET, b"\n", GOOD[:99] + b"\n", as_go_writes({"kind": "EventList", "items": ITEMS})]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(_MIXED), max_size=12), st.data())
+def test_any_blocks_give_the_same(lines: list[bytes], data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.sets(st.integers(1, max(1, len(lines))))))
+    blocks, start, offset = [], 0, 0
+    for cut in [*cuts, len(lines)]:
+        piece = memoryview(b"".join(lines[start:cut]))
+        blocks.append(Block(piece, offset, start + 1))
+        start, offset = cut, offset + len(piece)
+    whole, tally = read_blocks([Block(b"".join(lines), 0, 1)])
+    for native in (False, True):
+        found, again = read_blocks(blocks, native=native)
+        assert found == whole
+        assert (again.records, again.unreadable, again.notes) == (tally.records, tally.unreadable, tally.notes)
+
+
+@pytest.mark.parametrize(
+    ("lines", "count"),
+    [
+        ([line(), line()], 2),
+        ([b'{"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": []}'], 1),
+        ([as_go_writes(ITEMS[0])], 1),
+        ([b'{"kind":"Pod"}', b"x"], 0),
+        ([b'{"auditID":"x"}'], 0),
+        ([], 0),
+    ],
+)
+def test_recognises_its_format(lines: list[bytes], count: int) -> None:
+    assert sniff(lines) == count

@@ -26,7 +26,7 @@ from bench.peers import duckdb_ndjson, ripgrep, stdlib_json, tidewaiter_scan
 from bench.runs import Job, Run, median, take_turns, write_section
 
 HERE = Path(__file__).resolve().parent
-_VERSIONED = ("duckdb", "msgspec", "hyperscan")
+_VERSIONED = ("duckdb", "msgspec", "isal")
 
 
 def table(jobs: Sequence[Job], runs: Mapping[str, Sequence[Run]], size: int, *, against: Mapping[str, str]) -> str:

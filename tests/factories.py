@@ -8,6 +8,7 @@ from typing import Any
 from tidewaiter.model import (
     Activity,
     Actor,
+    Episode,
     Explanation,
     Finding,
     LookedAt,
@@ -16,6 +17,7 @@ from tidewaiter.model import (
     Surprise,
     Verdict,
 )
+from tidewaiter.store import Context, Occurrence
 
 AT = datetime(2026, 11, 23, 2, 14, 7, tzinfo=UTC)
 UNTIL = datetime(2026, 11, 23, 2, 15, 44, tzinfo=UTC)
@@ -127,3 +129,66 @@ def finding(**over: Any) -> Finding:
         "verdict": verdict(),
     }
     return Finding(**{**complete, **over})
+
+
+def context(**over: Any) -> Context:
+    """Give what the recognisers said of `activity()`: a store has it as number 1."""
+    complete = {
+        "context": 1,
+        "a": activity(),
+        "recognised": ("kube-list-everything@1",),
+        "tripwires": (),
+        "weight": 2.0,
+        "role": "evidence",
+        "network": "10.42.3.0/24",
+        "network_kind": "private",
+        "learn": False,
+    }
+    return Context(**{**complete, **over})
+
+
+def occurrence(**over: Any) -> Occurrence:
+    """Give one time at which `context()` happened."""
+    complete = {
+        "context": 1,
+        "id": "5f2b1c7d9e0a4b3c8d7e",
+        "at": AT,
+        "text": "list /api/v1/pods?limit=500",
+        "line": 181,
+        "off": 240113,
+    }
+    return Occurrence(**{**complete, **over})
+
+
+def episode(**over: Any) -> Episode:
+    """Give a service account that read nodes for the first time, as the baseline measured and weighed it."""
+    complete = {
+        "actor": actor(),
+        "plane": "kubernetes",
+        "opens": AT,
+        "closes": UNTIL,
+        "kinds": ("nodes",),
+        "namespaces": ("*",),
+        "tools": ("curl/8.5",),
+        "addresses": ("10.42.3.17",),
+        "scope": "everything",
+        "requests": 11,
+        "answered": 5,
+        "refused": 6,
+        "reviews": 0,
+        "from_public": False,
+        "history": 41,
+        "idle_days": 1,
+        "estate_days": 41,
+        "arrival_days": 3,
+        "departures": (),
+        "breadth": (),
+        "tripwires": (),
+        "evidence": ("kube-list-everything@1",),
+        "usual": {"kind": ("pods", "services")},
+        "state": "warm",
+        "estate_learning": False,
+        "surprises": (surprise(),),
+        "tripwire_bits": 0.0,
+    }
+    return Episode(**{**complete, **over})

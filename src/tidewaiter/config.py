@@ -36,11 +36,11 @@ def environment(variables: Mapping[str, str]) -> Environment:
 
 def moment(text: str, now: datetime, *, where: str) -> datetime:
     """Read a time: RFC 3339 or a date (UTC when no zone is given), or a span back from now such as 36h or 7d."""
-    if text[-1:] in _UNITS and text[:-1].isdigit():
-        return now - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
     try:
+        if text[-1:] in _UNITS and text[:-1].isdecimal():
+            return now - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
         found = datetime.fromisoformat(text)
-    except ValueError as problem:
+    except (ValueError, OverflowError) as problem:  # overflow: a span that ends before the year 1
         raise ConfigError(
             f"not a time: {text!r}",
             where=where,

@@ -42,7 +42,7 @@ def test_every_trait_is_stated_by_a_reader() -> None:
 
 def test_every_recogniser_is_in_a_file_of_its_name() -> None:
     pack = packaged()
-    names = {rule.about.name for rule in (*pack.recognisers, *pack.correlations)}
+    names = {rule.about.name for rule in pack.recognisers} | {rule.about.name for rule in pack.correlations}
     assert names == {path.stem for path in (PACKS / "recognisers").glob("*.yml")}
 
 

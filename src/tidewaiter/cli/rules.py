@@ -55,12 +55,13 @@ def show_text(rule: Rule, language: str = "en") -> str:
         parts += ["", "Detection", _indented(yaml.safe_dump(rule.detection, sort_keys=False, allow_unicode=True))]
         parts += [f"Examples: {len(rule.examples.hit)} hit, {len(rule.examples.miss)} miss"]
     else:
-        parts += ["", "Counts", _wrapped(_counted(rule), "  ")]
+        parts += ["", "Counts", _wrapped(counted_text(rule), "  ")]
     parts += ["", *(f"See {link}" for link in about.references), f"From {about.path}:{about.line}"]
     return "\n".join(parts)
 
 
-def _counted(rule: Correlation) -> str:
+def counted_text(rule: Correlation) -> str:
+    """Say in a sentence what a correlation counts."""
     what = f"{rule.gte} or more different values of {rule.field}" if rule.field else f"{rule.gte} or more sightings"
     text = f"{what} of {', '.join(rule.rules)} within {rule.timespan_seconds} seconds, by {', '.join(rule.group_by)}."
     if rule.leaves_out:

@@ -32,9 +32,14 @@ from tidewaiter.store import Store
 from tidewaiter.wording import LANGUAGES, Wording
 
 FORMATS = ("text", "json", "jsonl")
+_EXAMPLES = """\b
+Examples:
+  tidewaiter scan /var/log/audit/audit.log /var/log/kubernetes/
+  tidewaiter scan today.jsonl --learn last-week/ --fail-on high
+  zcat audit.log.*.gz | tidewaiter scan - --format jsonl -o findings.jsonl"""
 
 
-@click.command()
+@click.command(epilog=_EXAMPLES)
 @click.argument("paths", nargs=-1, required=True)
 @click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Keep what was learnt in this folder.")
 @click.option("--learn", multiple=True, metavar="PATH", help="Old logs that only teach what is ordinary. Repeatable.")
@@ -68,16 +73,10 @@ def scan(
     unreadable: bool,
     progress: bool,
 ) -> int:
-    r"""Read logs and say who looked around, how unusual that is, and what to ask next.
+    """Read logs and say who looked around, how unusual that is, and what to ask next.
 
     PATHS are files, folders or - (standard input); gz, zst, bz2, xz and zip are unpacked; formats are recognised by
     content.
-
-    \b
-    Examples:
-      tidewaiter scan /var/log/audit/audit.log /var/log/kubernetes/
-      tidewaiter scan today.jsonl --learn last-week/ --fail-on high
-      zcat audit.log.*.gz | tidewaiter scan - --format jsonl -o findings.jsonl
     """
     now = datetime.now(UTC)
     words = out.wording(lang)

@@ -39,7 +39,9 @@ _LETTERS = re.compile(rb"[a-z]+")
 _OTHER_SHELLS = frozenset({"powershell", "pwsh", "cmd"})  # with encodings and quoting of their own
 _LONG = 1000  # the kernel splits arguments from about 7500 characters on
 _MEMO = 50_000
-_SURE, _CLIENT, _CARRIER, _OTHER, _DULL = "sure", "client", "carrier", "other", "dull"  # what a program's name says of its arguments
+# What a program's name says of its arguments: they may always mean something, they ask for a URL, they are code, they
+# are another command, they may be those of a renamed tool, they never mean anything.
+_SURE, _CLIENT, _INTERPRETER, _CARRIER, _OTHER, _DULL = "sure", "client", "interpreter", "carrier", "other", "dull"
 
 
 class Sieve(Protocol):
@@ -67,14 +69,16 @@ class Needles:
     """The tests for one run; remembers what it has judged, because most records repeat."""
 
     def __init__(self) -> None:
-        speakers = {name for name in http_names() if not is_interpreter(name)}
-        sure = {*tool_names(), *speakers, *_OTHER_SHELLS}
+        interpreters = {name for name in http_names() if is_interpreter(name)}
+        sure = {*tool_names(), *_OTHER_SHELLS} | http_names() - interpreters
         http = load("tools/http.yml")
         self._clients = _names(name for client in http["clients"].values() for name in client["names"].split())
         # A socket, a host of a cluster, the port of an engine, or the path of an API server; % may hide any of them.
         ports = (str(port) for what, ports in http["ports"].items() if what != "cluster" for port in ports)
         self._asked = re.compile("|".join(("sock", "kube", "api", "[%$]", *ports)).encode(), re.IGNORECASE)
         self._sure = _names(sure)  # what it is called with decides
+        self._interpreters = _names(interpreters.difference(wrappers()))
+        self._scripts = _beginnings(tool_names())
         self._carriers = _names(TOOL_WORDS.union(wrappers()) - sure)  # runs what stands in its arguments
         self._carried = _beginnings({*sure, *_SPELLERS})
         self._tool = _names(tool_names())
@@ -132,10 +136,11 @@ class Needles:
         first = _FIRST.match(part, at)
         if first is None:
             return True
-        if (self._sorts.get(first[1]) or self._sort(first[1])) is _DULL:
+        sort = self._sorts.get(first[1]) or self._sort(first[1])
+        if sort is _DULL:
             return False
-        body = part[at : part.find(b"\n", at)]
-        return len(body) > _LONG or self.arguments(body)
+        words = part[first.end() : part.find(b"\n", at)]
+        return len(words) > _LONG or self._speak(sort, words)
 
     def wanted(self, data: bytes) -> set[bytes]:
         """Give the identifiers of the events of which a line in this block may matter."""
@@ -169,17 +174,23 @@ class Needles:
         if first is None:  # a long list goes on here
             return True
         sort = self._sorts.get(first[1]) or self._sort(first[1])
-        if sort is _DULL:
-            return False
-        if sort is _SURE or b"]=" in body or b"_len=" in body:  # a name may lie across the pieces of an argument
+        return sort is not _DULL and self._speak(sort, body[first.end() :])
+
+    def _speak(self, sort: str, words: bytes) -> bool:
+        """Say whether the arguments behind a program of some sort may mean something; as they stand in the record."""
+        if sort is _SURE or b"]=" in words or b"_len=" in words:  # a name may lie across the pieces of an argument
             return True
         if sort is _OTHER:
-            return not self._raw.isdisjoint(_VALUE.findall(body, first.end()))
-        words = body[first.end() :]
+            return not self._raw.isdisjoint(_VALUE.findall(words))
         hexadecimal = _HEX.findall(words)
         if hexadecimal:
             words = b" ".join((words, *map(plain, hexadecimal)))
-        return self._asks(words) if sort is _CLIENT else self._tells(words)
+        if sort is _CLIENT:  # whether it may ask an engine or a cluster for something
+            return self._asked.search(words) is not None
+        if sort is _INTERPRETER:  # whether it runs a tool's script, or code that speaks to one
+            words = words.lower()
+            return _PLACES.search(words) is not None or not self._scripts.isdisjoint(_LETTERS.findall(words))
+        return self._tells(words)
 
     def _sort(self, value: bytes) -> str:
         """Say, and remember, what the name a program was called by says of its arguments."""
@@ -188,16 +199,14 @@ class Needles:
             sort = _CLIENT
         elif self._sure.match(name):
             sort = _SURE
+        elif self._interpreters.match(name):
+            sort = _INTERPRETER
         elif self._carriers.match(name):
             sort = _CARRIER
         else:
             sort = _DULL if name in self._dull else _OTHER
         _bounded(self._sorts)[value] = sort
         return sort
-
-    def _asks(self, words: bytes) -> bool:
-        """Say whether an HTTP client may ask an engine or a cluster for something."""
-        return self._asked.search(words) is not None
 
     def _tells(self, words: bytes) -> bool:
         """Say whether a tool's name, a sub-command's or a way to spell one is among the words."""

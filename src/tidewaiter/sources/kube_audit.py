@@ -24,7 +24,7 @@ from tidewaiter.meaning.kube_identity import kube_actor
 from tidewaiter.meaning.vocabulary import resource_class
 from tidewaiter.model import Activity, Actor, Meaning, Origin, Outcome
 from tidewaiter.sources.contract import Block, Occurrence, Reader, Source, Tally
-from tidewaiter.sources.kube_audit_needles import LineFilter, line_filter
+from tidewaiter.sources.kube_audit_triage import Triage, triage
 from tidewaiter.sources.timestamps import rfc3339
 
 NAME = "kube-audit"
@@ -107,10 +107,10 @@ class _Shape(NamedTuple):
 class KubeAuditReader:
     """Reads audit events block by block. Parts that repeat (user, target, status) are understood once."""
 
-    def __init__(self, tally: Tally, line_filter: LineFilter | None = None) -> None:
+    def __init__(self, tally: Tally, triage: Triage | None = None) -> None:
         self.tally = tally
         self._path = tally.path
-        self._filter = line_filter
+        self._triage = triage
         self._templates: dict[tuple[bytes | str | None, ...], Activity | None] = {}
         self._stages: dict[str | None, int] = {}
 
@@ -121,14 +121,15 @@ class KubeAuditReader:
     def occurrences(self, block: Block) -> list[Occurrence]:
         """Give the same, as occurrences of templates: most records repeat a few thousand of them."""
         found: list[Occurrence] = []
-        raw = bytes(block.data)
-        if self._filter is not None:
-            kept, lines = self._filter.lines(raw)
+        if self._triage is not None:
+            kept, lines = self._triage(block.data)
             if len(kept) * 2 <= lines:  # else whole chunks decode faster than so many single lines
                 self.tally.records += lines - len(kept)
+                view = memoryview(block.data)
                 for start, end, index in kept:
-                    self._line(raw[start:end], block.line + index, block.offset + start, found)
+                    self._line(view[start:end], block.line + index, block.offset + start, found)
                 return found
+        raw = bytes(block.data)
         start, line, size = 0, block.line, len(raw)
         while start < size:
             end = size if size - start <= _CHUNK else raw.rfind(b"\n", start, start + _CHUNK) + 1
@@ -162,12 +163,12 @@ class KubeAuditReader:
                 seen += 1
             self.read_event(event, line + index, base + at, found)
 
-    def _line(self, text: bytes, line: int, offset: int, found: list[Occurrence]) -> None:
+    def _line(self, text: bytes | memoryview, line: int, offset: int, found: list[Occurrence]) -> None:
         try:
             event = _event.decode(text)
         except _BAD_DATA as problem:
-            if text.strip():
-                self._cannot_read(problem, line, offset, text)
+            if bytes(text).strip():
+                self._cannot_read(problem, line, offset, bytes(text))
             return
         self.tally.records += 1
         if event.verb not in _SKIPPED_VERBS:
@@ -356,7 +357,7 @@ def sniff(lines: Sequence[bytes]) -> int:
 
 def reader(tally: Tally) -> Reader:
     """Make the reader of one input."""
-    return KubeAuditReader(tally, line_filter(native=tally.native))
+    return KubeAuditReader(tally, triage(native=tally.native))
 
 
 SOURCE = Source(

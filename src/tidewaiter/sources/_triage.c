@@ -1,0 +1,143 @@
+/* The same decisions as kube_audit_triage.py, 4 times as fast; see there for what they are and why they are sound.
+ *
+ * worth_parsing(data) -> ([(start, end, index), ...], lines). Reads only inside the buffer it is given.
+ */
+#define _GNU_SOURCE
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stddef.h>
+#include <string.h>
+
+typedef const char *place;
+
+static place find(place from, place to, const char *needle, size_t size) {
+    if (from > to || (size_t)(to - from) < size) return NULL;
+#if defined(__linux__) || defined(__APPLE__) || defined(__FreeBSD__)
+    return memmem(from, (size_t)(to - from), needle, size);
+#else
+    for (place last = to - size; from <= last; from++) {
+        from = memchr(from, needle[0], (size_t)(last - from) + 1);
+        if (!from) return NULL;
+        if (!memcmp(from, needle, size)) return from;
+    }
+    return NULL;
+#endif
+}
+
+#define FIND(from, to, text) find(from, to, text, sizeof(text) - 1)
+#define BEGINS(at, to, text) ((size_t)((to) - (at)) >= sizeof(text) - 1 && !memcmp(at, text, sizeof(text) - 1))
+#define BEGINNING "{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\""
+#define VERB "\"verb\":\""
+#define URI "\"requestURI\":\""
+
+/* The target lies in [uri, uri_end); NULL when it is not written as Go writes it. */
+static place target(place start, place verb, place *uri_end) {
+    place uri = FIND(start, verb, URI);
+    if (!uri || verb - uri < (ptrdiff_t)sizeof(URI) + 1 || verb[-1] != ',' || verb[-2] != '"') return NULL;
+    uri += sizeof(URI) - 1;
+    *uri_end = verb - 2;
+    for (place at = uri; (at = memchr(at, '\\', (size_t)(*uri_end - at))); at += 6)
+        if (!BEGINS(at, *uri_end, "\\u0026")) return NULL;
+    return uri;
+}
+
+static Py_ssize_t slashes(place from, place to) {
+    Py_ssize_t found = 0;
+    while ((from = memchr(from, '/', (size_t)(to - from)))) {
+        found++;
+        from++;
+    }
+    return found;
+}
+
+static int names_one(place uri, place stop) {
+    if (stop == uri || stop[-1] == '/' || memchr(uri, '%', (size_t)(stop - uri)) || FIND(uri, stop, "//")) return 0;
+    Py_ssize_t depth = slashes(uri, stop);
+    if (BEGINS(uri, stop, "/api/v1/")) return depth == 4 || (depth == 6 && BEGINS(uri + 8, stop, "namespaces/"));
+    if (!BEGINS(uri, stop, "/apis/")) return 0;
+    if (depth == 5) return 1;
+    place group_end = memchr(uri + 6, '/', (size_t)(stop - uri - 6));
+    place version_end = group_end ? memchr(group_end + 1, '/', (size_t)(stop - group_end - 1)) : NULL;
+    return depth == 7 && version_end && BEGINS(version_end + 1, stop, "namespaces/");
+}
+
+static int drops_get(place start, place verb, place end) {
+    place uri_end, uri = target(start, verb, &uri_end);
+    if (!uri || FIND(verb, end, "\"subresource\"")) return 0;
+    place query = memchr(uri, '?', (size_t)(uri_end - uri));
+    if (!names_one(uri, query ? query : uri_end)) return 0;
+    place code = FIND(verb, end, "\"code\"");
+    if (!code) return 1;
+    return end - code > 10 && code[6] == ':' && (code[7] == '2' || code[7] == '3') && (code[10] < '0' || code[10] > '9');
+}
+
+static int drops_watch(place start, place verb, place end) {
+    place uri_end, uri = target(start, verb, &uri_end);
+    (void)end;
+    if (!uri || FIND(uri, uri_end, "sendInitialEvents")) return 0;
+    place from = FIND(uri, uri_end, "resourceVersion=");
+    if (!from || uri_end - from < 17 || from[16] < '1' || from[16] > '9') return 0;
+    if (!(from[-1] == '?' || from[-1] == '&' || (from - uri >= 6 && !memcmp(from - 6, "\\u0026", 6)))) return 0;
+    if (memchr(uri, '%', (size_t)(from - uri))) return 0;
+    int in_name = 0; /* a percent sign in a parameter's name could hide the name */
+    for (place at = from; at < uri_end; at++) {
+        if (*at == '&' || *at == '\\') in_name = 1;
+        else if (*at == '=') in_name = 0;
+        else if (*at == '%' && in_name) return 0;
+    }
+    return 1;
+}
+
+static int drops_create(place verb, place end) {
+    return !FIND(verb, end, "reviews\"") && !FIND(verb, end, "\"subresource\"");
+}
+
+/* Two events in one line, their line end lost. */
+static int glued(place from, place end) {
+    for (from++; from < end && (from = memchr(from, '{', (size_t)(end - from))); from++)
+        if (from[-1] == '}') return 1;
+    return 0;
+}
+
+static int drops(place start, place end) {
+    if (!BEGINS(start, end, BEGINNING) || end[-1] != '}') return 0;
+    place verb = FIND(start, end, VERB);
+    if (!verb || end - verb < 16 || memchr(start + 1, '{', (size_t)(verb - start - 1))) return 0;
+    place word = verb + sizeof(VERB) - 1;
+    int drop = 0;
+    if (!memcmp(word, "upd", 3) || !memcmp(word, "pat", 3) || !memcmp(word, "del", 3)) drop = 1;
+    else if (!memcmp(word, "get\"", 4)) drop = drops_get(start, verb, end);
+    else if (!memcmp(word, "watch\"", 6)) drop = drops_watch(start, verb, end);
+    else if (!memcmp(word, "create\"", 7)) drop = drops_create(verb, end);
+    return drop && !glued(verb, end);
+}
+
+static PyObject *worth_parsing(PyObject *self, PyObject *data) {
+    (void)self;
+    Py_buffer buffer;
+    if (PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE)) return NULL;
+    PyObject *kept = PyList_New(0);
+    place start = buffer.buf, stop = start + buffer.len, base = start;
+    Py_ssize_t line = 0;
+    while (kept && start < stop) {
+        place end = memchr(start, '\n', (size_t)(stop - start));
+        if (!end) end = stop;
+        if (end == start || !drops(start, end)) {
+            PyObject *item = Py_BuildValue("(nnn)", (Py_ssize_t)(start - base), (Py_ssize_t)(end - base), line);
+            if (!item || PyList_Append(kept, item)) Py_CLEAR(kept);
+            Py_XDECREF(item);
+        }
+        start = end + 1;
+        line++;
+    }
+    PyBuffer_Release(&buffer);
+    return kept ? Py_BuildValue("(Nn)", kept, line) : NULL;
+}
+
+static PyMethodDef methods[] = {
+    {"worth_parsing", worth_parsing, METH_O, "Give the lines that may hold something to keep, and how many lines there are."},
+    {NULL, NULL, 0, NULL},
+};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_triage", NULL, 0, methods, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__triage(void) { return PyModule_Create(&module); }

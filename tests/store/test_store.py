@@ -1,0 +1,305 @@
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from factories import AT, activity, actor, context, occurrence, origin
+
+from tidewaiter import store as module
+from tidewaiter.errors import StoreError
+from tidewaiter.store import Context, Occurrence, Store, schema, split
+
+# The placeholder of a record whose outcome is not known yet, and of one that was answered.
+RECEIVED = context(context=1, a=activity(outcome="unknown"))
+ANSWERED = context(context=2, a=activity(outcome="answered"))
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with Store() as opened:
+        yield opened
+
+
+def fill(store: Store, contexts: list[Context], occurrences: list[Occurrence]) -> None:
+    for one in contexts:
+        store.add_context(one)
+    store.add(occurrences)
+    store.settle()
+
+
+def kept(store: Store, columns: str = "context, id, at, line, off") -> list[tuple[Any, ...]]:
+    named = ", ".join(f'"{name.strip()}"' for name in columns.split(","))
+    return sorted(store.rows(f"SELECT {named} FROM activity"))
+
+
+def test_an_activity_comes_back_as_it_was(store: Store) -> None:
+    carried = activity(
+        actor=actor(kind="user", name='a"b|ü\n', via="shop/console"),
+        namespace="shop",
+        name="web-0",
+        container="c1",
+        traits=(),
+        origin=origin(path="a b.log"),
+    )
+    said = context(a=carried, recognised=("a@1", "b@2"), tripwires=("c@1",), weight=7.5, role="tripwire", learn=True)
+    at = datetime(2026, 11, 23, 2, 14, 7, 123456, tzinfo=UTC)
+    fill(store, [said], [occurrence(at=at, text="list 'é'\\", disclosed=1 << 40)])
+    names = [row[0] for row in store.rows("DESCRIBE activity")]
+    (row,) = store.rows("SELECT * FROM activity")
+    assert dict(zip(names, row, strict=True)) == {
+        "id": "5f2b1c7d9e0a4b3c8d7e",
+        "at": at.replace(tzinfo=None),  # UTC, as the whole store
+        "text": "list 'é'\\",
+        "line": 181,
+        "off": 240113,
+        "disclosed": 1 << 40,
+        "context": 1,
+        "actor": 'user|kubernetes|a"b|ü\n|shop/console',
+        "actor_kind": "user",
+        "actor_name": 'a"b|ü\n',
+        "realm": "kubernetes",
+        "via": "shop/console",
+        "plane": "kubernetes",
+        "verb": "list",
+        "kind": "pods",
+        "class": "workload",
+        "scope": "everything",
+        "namespace": "shop",
+        "name": "web-0",
+        "outcome": "answered",
+        "address": "10.42.3.17",
+        "network": "10.42.3.0/24",
+        "network_kind": "private",
+        "tool": "curl/8.5",
+        "container": "c1",
+        "traits": [],
+        "source": "kube-audit",
+        "path": "a b.log",
+        "recognised": ["a@1", "b@2"],
+        "tripwires": ["c@1"],
+        "weight": 7.5,
+        "role": "tripwire",
+        "learn": True,
+    }
+
+
+def test_nothing_is_visible_before_it_is_settled(store: Store) -> None:
+    store.add_context(context())
+    store.add([occurrence()])
+    assert kept(store) == []
+    store.settle()
+    assert kept(store, "id") == [("5f2b1c7d9e0a4b3c8d7e",)]
+
+
+def test_what_is_unlike_stays(store: Store) -> None:
+    fill(store, [context()], [occurrence(id="a"), occurrence(id="b", line=182)])
+    store.settle()
+    assert kept(store, "id, line") == [("a", 181), ("b", 182)]
+
+
+@pytest.mark.parametrize(
+    ("contexts", "occurrences", "winner"),
+    [
+        ([RECEIVED, ANSWERED], [(1, 5), (2, 6)], (2, 6)),
+        ([RECEIVED, ANSWERED], [(2, 6), (1, 5)], (2, 6)),
+        ([ANSWERED], [(2, 6), (2, 6)], (2, 6)),
+        ([ANSWERED], [(2, 9), (2, 6), (2, 7)], (2, 6)),
+        (
+            [ANSWERED, context(context=3, a=activity(outcome="refused", origin=origin(path="a.log")))],
+            [(2, 1), (3, 99)],
+            (3, 99),  # both outcomes are known: the first path
+        ),
+        ([ANSWERED, context(context=3, a=activity(actor=actor(via="shop/console")))], [(2, 1), (3, 9)], (3, 9)),
+        (
+            [ANSWERED, context(context=3, a=activity(actor=actor(via="shop/console"), outcome="unknown"))],
+            [(2, 1), (3, 9)],
+            (2, 1),
+        ),
+        ([context(context=1, learn=True), ANSWERED], [(1, 1), (2, 9)], (2, 9)),
+    ],
+    ids=[
+        "the outcome is known",
+        "in any order",
+        "the very same record",
+        "first place",
+        "first path",
+        "in another's name",
+        "outcome before name",
+        "given to be judged",
+    ],
+)
+def test_one_request_is_kept_once(
+    contexts: list[Context], occurrences: list[tuple[int, int]], winner: tuple[int, int], store: Store
+) -> None:
+    fill(store, contexts, [occurrence(context=number, line=line) for number, line in occurrences])
+    assert kept(store, "context, line") == [winner]
+
+
+def test_a_later_record_may_know_more_than_a_settled_one(store: Store) -> None:
+    fill(store, [RECEIVED], [occurrence(context=1, line=5)])
+    fill(store, [ANSWERED], [occurrence(context=2, line=6)])
+    assert kept(store, "context, line") == [(2, 6)]
+
+
+def test_the_same_file_in_two_runs_is_there_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        with Store(tmp_path) as store:
+            number = store.next_context()
+            fill(store, [context(context=number)], [occurrence(context=number, id=name) for name in "abc"])
+            assert kept(store, "id") == [("a",), ("b",), ("c",)]
+
+
+def test_numbers_of_contexts_go_on_after_reopening(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        assert [store.next_context(), store.next_context()] == [1, 2]
+        fill(store, [context(context=2)], [])
+    with Store(tmp_path) as store:
+        assert store.next_context() == 3
+
+
+def test_a_second_store_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with Store(tmp_path), pytest.raises(StoreError) as caught:
+        _in_another_process(tmp_path)
+    assert caught.value.where == str(tmp_path)
+    assert caught.value.hint == "another tidewaiter may be using it; give each its own --state directory"
+
+
+def _in_another_process(folder: Path) -> None:
+    """Run a second program against the folder: within one process DuckDB shares its lock."""
+    import subprocess
+    import sys
+
+    code = f"from pathlib import Path\nfrom tidewaiter.store import Store\nStore(Path({str(folder)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    print(done.stderr)
+
+
+def test_a_store_of_another_layout_is_refused_and_let_go(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.script("UPDATE layout SET layout = 99")
+    for _ in range(2):
+        with pytest.raises(StoreError) as caught:
+            Store(tmp_path)
+        assert caught.value.what == "the state has layout 99, this version reads layout 1"
+        assert caught.value.where == str(tmp_path / "tidewaiter.duckdb")
+        assert caught.value.hint == "start with a new --state directory and fill it with --learn from the old logs"
+    duckdb.connect(str(tmp_path / "tidewaiter.duckdb")).close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tidewaiter.duckdb"]
+
+
+@pytest.mark.parametrize("spoil", ["a file in its place", "no database"])
+def test_a_folder_that_is_none_is_refused(spoil: str, tmp_path: Path) -> None:
+    place = tmp_path / "state"
+    if spoil == "no database":
+        place.mkdir()
+        (place / "tidewaiter.duckdb").write_bytes(b"nothing of ours\n" * 1000)
+    else:
+        place.write_text("a file")
+    with pytest.raises(StoreError) as caught:
+        Store(place)
+    assert (caught.value.where, caught.value.what[:27]) == (str(place), "the state cannot be opened:")
+
+
+def test_a_temporary_store_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Store() as store:
+        fill(store, [context()], [occurrence()])
+        assert store.directory.parent == tmp_path
+        assert store.directory.stat().st_mode & 0o777 == 0o700
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kept_store_leaves_its_database_only(tmp_path: Path) -> None:
+    place = tmp_path / "a" / "it's"
+    with Store(place) as store:
+        fill(store, [context()], [occurrence()])
+    assert [path.name for path in place.iterdir()] == ["tidewaiter.duckdb"]
+    assert place.stat().st_mode & 0o777 == 0o700
+
+
+def test_rows_are_taken_before_anything_else_is_asked(store: Store) -> None:
+    fill(store, [context()], [occurrence(id=str(number)) for number in range(3)])
+    taking = store.rows("SELECT id FROM activity ORDER BY id")
+    assert next(taking) == ("0",)
+    store.add([occurrence(id="later")])
+    for ask in (
+        lambda: next(store.rows("SELECT 1")),
+        lambda: store.script("SELECT 1"),
+        store.settle,
+        lambda: store.insert("occurrence", [(1, "x", AT, "", 1, 1, None)]),
+    ):
+        with pytest.raises(RuntimeError, match="the rows of an earlier query are still being taken"):
+            ask()
+    assert list(taking) == [("1",), ("2",)]
+    store.settle()
+    assert kept(store, "id") == [("0",), ("1",), ("2",), ("later",)]
+
+
+def test_rows_that_nobody_wants_any_more_are_let_go(store: Store) -> None:
+    taking = store.rows("SELECT * FROM range(100000)")
+    next(taking)
+    taking.close()
+    assert list(store.rows("SELECT 1")) == [(1,)]
+
+
+def test_rows_come_in_batches_and_all_of_them(store: Store) -> None:
+    assert sum(row[0] for row in store.rows("SELECT * FROM range(10000)")) == sum(range(10000))
+
+
+def test_the_engine_is_given_rows_when_enough_wait(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SPOOL_BYTES", 1000)
+    store.add_context(context())
+    one = len('{"context":1,"id":"0000","at":"2026-11-23T02:14:07Z","text":"list /api/v1/pods?limit=500"}')
+    counts = []
+    for number in range(30):
+        store.add([occurrence(id=f"{number:04}", at=AT + timedelta(seconds=number))])
+        counts.append(store._occurrences.waiting + store._contexts.waiting)
+    assert max(counts) < 1000
+    assert counts.count(0) >= 30 * one // 1000
+    store.settle()
+    assert kept(store, "id") == [(f"{number:04}",) for number in range(30)]
+
+
+def test_insert_fills_a_small_table(store: Store) -> None:
+    store.script("CREATE TEMPORARY TABLE hit (id VARCHAR NOT NULL, weight DOUBLE NOT NULL, tags VARCHAR[])")
+    store.insert("hit", iter([("a", 1.5, ["x", 'y"z']), ("b", 2, [])]))
+    store.insert("hit", [])
+    assert list(store.rows("SELECT * FROM hit ORDER BY id")) == [("a", 1.5, ["x", 'y"z']), ("b", 2.0, [])]
+
+
+def test_insert_wants_every_column(store: Store) -> None:
+    store.script("CREATE TEMPORARY TABLE hit (id VARCHAR, weight DOUBLE)")
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        store.insert("hit", [("a",)])
+
+
+def test_a_statement_gets_the_parameters_it_names(store: Store) -> None:
+    script = "CREATE TEMPORARY TABLE one AS SELECT $first AS n; CREATE TEMPORARY TABLE two AS SELECT $second AS n"
+    store.script(script, {"first": 1, "second": 2, "third": 3})
+    assert list(store.rows("SELECT * FROM one UNION ALL SELECT * FROM two")) == [(1,), (2,)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "statements"),
+    [
+        ("", []),
+        (" -- a remark; and another\n", []),
+        ("SELECT 1", ["SELECT 1"]),
+        ("SELECT 1; -- one\nSELECT\n2;\n", ["SELECT 1", "SELECT\n2"]),
+    ],
+)
+def test_split(sql: str, statements: list[str]) -> None:
+    assert split(sql) == statements
+
+
+def test_schema_is_read_from_its_file() -> None:
+    assert [statement.split("(")[0].split()[-1] for statement in split(schema("activity"))][:3] == [
+        "layout",
+        "context",
+        "occurrence",
+    ]

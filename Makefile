@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check unit setup bench golden clean
+.PHONY: demo test check unit setup bench golden docs compiled clean
 
 setup: $(VENV)/.ready
 
@@ -26,6 +26,15 @@ check: setup
 
 unit: setup
 	$(BIN)/python -m pytest
+
+bench: setup   # a quick look; bench/README.md has the figures that count and how they were made
+	$(BIN)/python bench/speed.py --mb 50 --auditd-mb 20 --runs 1
+
+golden: setup   # rewrites what readers and writers gave when somebody last looked: read the diff before you commit it
+	TIDEWAITER_GOLDEN=1 $(BIN)/python -m pytest --ignore=tests/integration --ignore=tests/architecture --ignore=tests/docs
+
+docs: setup compiled   # writes docs/reference and the parts of other pages that come from the program
+	$(BIN)/python docs/generate.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -59,7 +59,9 @@ class Generator:
     def _header(self, kind: str) -> str:
         return f"{self._prefix}type={kind} msg=audit({self._clock // 1000}.{self._clock % 1000:03}:{self._serial}): "
 
-    def _syscall(self, number: int, auid: int, uid: int, exe: str, *, code: int = 0, comm: str = "", key: str = "proc") -> str:
+    def _syscall(
+        self, number: int, auid: int, uid: int, exe: str, *, code: int = 0, comm: str = "", key: str = "proc"
+    ) -> str:
         rand, ses = self._random.getrandbits(44), self._pid // 100 if auid != _UNSET else _UNSET
         name = comm or exe.rpartition("/")[2][:15]
         line = (
@@ -110,7 +112,9 @@ class Generator:
         rand = self._random
         if rand.random() < 0.4:
             address = "0100" + rand.choice(("/run/docker.sock", "/var/run/docker.sock")).encode().hex().upper() + "00"
-            exe, auid, code = rand.choice((("/usr/bin/docker", 1002, 0), ("/usr/bin/curl", 1003, -13), ("/opt/agent", _UNSET, 0)))
+            exe, auid, code = rand.choice(
+                (("/usr/bin/docker", 1002, 0), ("/usr/bin/curl", 1003, -13), ("/opt/agent", _UNSET, 0))
+            )
         else:
             address = f"02000050{rand.getrandbits(32):08X}0000000000000000"
             exe, auid, code = "/usr/bin/curl", 1001, -115
@@ -173,7 +177,10 @@ def _execve_records(header: str, argv: list[str]) -> list[str]:
 
 def _sshd(rand: random.Random) -> _Command:
     return rand.choice(
-        (("/usr/sbin/sshd", ["/usr/sbin/sshd", "-D", "-R"]), ("/usr/bin/dash", ["sh", "-c", "/usr/bin/env -i PATH=/usr/bin run-parts"]))
+        (
+            ("/usr/sbin/sshd", ["/usr/sbin/sshd", "-D", "-R"]),
+            ("/usr/bin/dash", ["sh", "-c", "/usr/bin/env -i PATH=/usr/bin run-parts"]),
+        )
     )
 
 
@@ -198,7 +205,10 @@ def _web(rand: random.Random) -> _Command:
     return rand.choice(
         (
             ("/usr/bin/php8.2", ["php", "artisan", "queue:work", "--once", f"--job={number:08x}"]),
-            ("/usr/bin/convert", ["convert", f"/tmp/upload-{number:08x}.png", "-resize", "128x128", f"/tmp/{number:x}.jpg"]),
+            (
+                "/usr/bin/convert",
+                ["convert", f"/tmp/upload-{number:08x}.png", "-resize", "128x128", f"/tmp/{number:x}.jpg"],
+            ),
         )
     )
 
@@ -207,7 +217,10 @@ def _build(rand: random.Random) -> _Command:
     number = rand.getrandbits(24)
     return rand.choice(
         (
-            ("/usr/bin/x86_64-linux-gnu-gcc-12", ["gcc", "-O2", "-Wall", "-c", f"src/module_{number % 700}.c", "-o", f"obj/{number:x}.o"]),
+            (
+                "/usr/bin/x86_64-linux-gnu-gcc-12",
+                ["gcc", "-O2", "-Wall", "-c", f"src/module_{number % 700}.c", "-o", f"obj/{number:x}.o"],
+            ),
             ("/usr/bin/git", ["git", "-c", "core.pager=cat", "log", "--format=%H %an", f"-n{number % 50}"]),
             ("/usr/bin/make", ["make", "-C", f"/builds/project-{number % 90}", "all"]),
             ("/usr/bin/node", ["node", f"/builds/{number:x}/node_modules/.bin/webpack", "--mode=production"]),
@@ -221,8 +234,14 @@ def _runtime(rand: random.Random) -> _Command:
     return rand.choice(
         (
             ("/usr/bin/runc", ["runc", "init"]),
-            ("/usr/bin/containerd-shim-runc-v2", ["/usr/bin/containerd-shim-runc-v2", "-namespace", "moby", "-id", name]),
-            ("/usr/sbin/xtables-nft-multi", ["/usr/sbin/iptables", "--wait", "-t", "nat", "-C", "POSTROUTING", "-j", name[:9]]),
+            (
+                "/usr/bin/containerd-shim-runc-v2",
+                ["/usr/bin/containerd-shim-runc-v2", "-namespace", "moby", "-id", name],
+            ),
+            (
+                "/usr/sbin/xtables-nft-multi",
+                ["/usr/sbin/iptables", "--wait", "-t", "nat", "-C", "POSTROUTING", "-j", name[:9]],
+            ),
             ("/bin/busybox", ["wget", "-q", "-O-", f"http://127.0.0.1:8080/health?n={name[:6]}"]),
         )
     )
@@ -250,7 +269,16 @@ def _looking_around(rand: random.Random) -> _Command:
             ("/usr/bin/docker", ["docker", "ps", "-a"]),
             ("/usr/bin/docker", ["docker", "inspect", "--format", "{{.Name}} {{.Config.Env}}", name]),
             ("/usr/bin/bash", ["bash", "-c", f"docker ps --filter name={name}"]),
-            ("/usr/bin/curl", ["curl", "-s", "--unix-socket", "/var/run/docker.sock", f"http://d/v1.4{len(name) % 9}/containers/json"]),
+            (
+                "/usr/bin/curl",
+                [
+                    "curl",
+                    "-s",
+                    "--unix-socket",
+                    "/var/run/docker.sock",
+                    f"http://d/v1.4{len(name) % 9}/containers/json",
+                ],
+            ),
             ("/usr/local/bin/kubectl", ["kubectl", "-n", name, "get", "pods", "-o", "wide"]),
             ("/usr/bin/docker", ["systemd-resolved", "images"]),
             ("/usr/bin/crictl", ["crictl", "pods"]),
@@ -262,7 +290,12 @@ def _long(rand: random.Random) -> _Command:
     number = rand.getrandbits(24)
     if number % 20 == 0:
         return "/usr/bin/docker", ["docker", "ps", "--filter", f"name={'y' * 9000} '{number}'"]
-    return "/usr/bin/java", ["java", "-cp", ":".join(f"/opt/lib/{number + n:x}.jar" for n in range(600)), "org.example.Main"]
+    return "/usr/bin/java", [
+        "java",
+        "-cp",
+        ":".join(f"/opt/lib/{number + n:x}.jar" for n in range(600)),
+        "org.example.Main",
+    ]
 
 
 def generate(size: int, seed: int, *, enriched: bool = False, node: str | None = None) -> Iterator[bytes]:

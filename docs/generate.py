@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, get_args
 
@@ -109,8 +110,8 @@ def _block(text: str) -> Iterator[str]:
 
 
 def _said(text: str | None) -> str:
-    """Give a help text as paragraphs; `\b` keeps click from wrapping, and means nothing here."""
-    return re.sub(r"(?m)^(Example: )(.+)$", r"\1`\2`", (text or "").replace("\b\n", "").strip())
+    """Give a help text as paragraphs, its example as code."""
+    return re.sub(r"(?m)^(Example: )(.+)$", r"\1`\2`", cleandoc(text or ""))
 
 
 def _options(command: click.Command, path: str) -> Iterator[str]:
@@ -118,10 +119,15 @@ def _options(command: click.Command, path: str) -> Iterator[str]:
     rows = [
         [f"`{record[0]}`", record[1]]
         for parameter in command.get_params(context)
-        if (record := parameter.get_help_record(context)) and parameter.name != "help"
+        if (record := _record(parameter, context)) and parameter.name != "help"
     ]
     if rows:
         yield from _table(["option", "meaning"], rows)
+
+
+def _record(parameter: click.Parameter, context: click.Context) -> tuple[str, str] | None:
+    """Give an option as its help shows it; an argument is told in the text of its command."""
+    return parameter.get_help_record(context) if isinstance(parameter, click.Option) else None
 
 
 def _exit_codes() -> Iterator[str]:
@@ -166,7 +172,10 @@ def _sources() -> Iterator[str]:
         if key == "unexplained":
             continue
         yield from [f"### `{key}`", "", _EN.cannot_show(key), ""]
-        if fix := _EN.fix(key):
+        fix = _EN.fix(key)
+        if _EN.knows(f"fix.{key}"):
+            yield from [fix, ""]
+        elif fix:
             yield from _block(fix)
 
 
@@ -181,10 +190,12 @@ def _recognisers() -> Iterator[str]:
     yield from [
         "# Recognisers",
         "",
-        "Sigma rules (specification 2.1) over the normal form; the files are in `src/tidewaiter/packs/recognisers/`.",
-        "`tripwire`: a finding by itself. `evidence`: counts when it is unusual for who did it. `context`: what happens",
-        "around it; never a finding. The weight of a tripwire is in bits: 10 is a medium finding alone, 16 a high one.",
-        "Examples are fields of an activity; what they do not name is that of an ordinary one.",
+        "Sigma rules (specification 2.1) over the [normal form](words.md); the files are in",
+        "`src/tidewaiter/packs/recognisers/`.",
+        "",
+        "- `tripwire`: a sign by itself. Its weight is in bits: 10 is a medium finding alone, 16 a high one.",
+        "- `evidence`: a read of inventory. It counts when it is unusual for who did it.",
+        "- `context`: what happens around it; kept, and never a finding.",
         "",
     ]
     for plane in get_args(Plane):
@@ -223,11 +234,9 @@ def _recogniser(rule: _Rule) -> Iterator[str]:
 
 def _example(activity: Activity) -> str:
     """Say in a line what an example does."""
-    scope = {"one": "one object", "namespace": "one namespace", "everything": "everything"}.get(
-        activity.scope or "", ""
-    )
+    reach = f", scope {activity.scope}" if activity.scope else ""
     facts = [
-        f"{activity.actor.kind}: {activity.verb} {activity.kind}" + (f" ({scope})" if scope else ""),
+        f"{activity.actor.kind}: {activity.verb} {activity.kind}{reach}",
         activity.outcome,
         f"tool {activity.tool}" if activity.tool else "",
         f"traits {', '.join(activity.traits)}" if activity.traits else "",
@@ -242,8 +251,8 @@ def _words() -> Iterator[str]:
     yield from [
         "# Words",
         "",
-        "The normal form: what every record becomes, whatever sensor wrote it. Recognisers name these fields; a rule that",
-        "names another, or a word that a field never has, is refused when it is loaded.",
+        "The normal form: what every record becomes, whatever sensor wrote it. Recognisers name these fields; a rule",
+        "that names another, or a word that a field never has, is refused when it is loaded.",
         "",
         "## Fields",
         "",
@@ -319,7 +328,7 @@ def _type(kind: dict[str, Any]) -> str:
     if kind.get("type") == "object" and "properties" in kind:
         return "; ".join(f"`{name}`: {_type(inner)}" for name, inner in kind["properties"].items())
     names = {"string": "text", "integer": "whole number", "null": "null"}
-    given = kind["type"] if isinstance(kind["type"], list) else [kind["type"]]
+    given: list[str] = kind["type"] if isinstance(kind["type"], list) else [kind["type"]]
     return " or ".join(names.get(name, name) for name in given)
 
 

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,6 +21,11 @@ from tidewaiter.model import Activity
 from tidewaiter.sources.contract import Block, Tally
 from tidewaiter.sources.kube_audit import KubeAuditReader
 from tidewaiter.sources.kube_audit_needles import NEEDLES, LineFilter, line_filter
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the benchmarks are scripts beside the package
+
+from bench.generate_kube_audit import Options
+from bench.generate_kube_audit import lines as generate
 
 pytest.importorskip("hyperscan", reason="the extra `fast` (hyperscan) cannot be imported: there is nothing to test")
 
@@ -48,7 +56,14 @@ ADDRESSES = [  # what is no resource, and paths to resources without an objectRe
 ]  # fmt: skip
 SUBRESOURCES = ["log", "exec", "attach", "portforward", "proxy", "token", "stats", "metrics", "spec", "configz", "ephemeralcontainers", "pods", "status", "scale"]  # fmt: skip
 AFTER_TARGET = ["user", "visit", "vendor", "version", "verbose"]  # keys that begin like `verb`
-DECOYS = {"verb": "get", "requestURI": POD_URI, "a": [{"verb": "list"}, "selfsubjectaccessreviews"], "code": 404, "kind": "PodList"}
+SPACED_VERBS = [b' ,"verb":"', b', "verb":"', b',"verb" :"', b',"verb": "']
+DECOYS = {
+    "verb": "get",
+    "requestURI": POD_URI,
+    "a": [{"verb": "list"}, "selfsubjectaccessreviews"],
+    "code": 404,
+    "kind": "PodList",
+}
 
 
 def cases() -> Iterator[dict[str, Any]]:
@@ -150,18 +165,24 @@ def corpus() -> tuple[bytes, ...]:
             name = "resourceVersion"[:at] + rest
             for query in (f"{name}&x=1", f"x=1&{name}", f"{name}&resourceVersion=5"):
                 lines.append(line(verb="watch", requestURI=f"{PODS_URI}?{query}"))
-    for uri in (f"{PODS_URI}?watch=1", "/api/v1?resourceVersion=5"):
-        for key in AFTER_TARGET:
-            lines.append(as_go_writes(key_after_target(event(verb="watch", requestURI=uri, objectRef=None), key)))
-            lines.append(as_go_writes(key_after_target(event(verb="get", requestURI=uri, objectRef=None), key)))
+    for verb, uri in (("watch", f"{PODS_URI}?watch=1"), ("get", "/api/v1?resourceVersion=5")):
+        one = event(verb=verb, requestURI=uri, objectRef=None)
+        lines += [as_go_writes(key_after_target(one, key)) for key in AFTER_TARGET]
+        lines += [as_go_writes(one).replace(b',"verb":"', odd) for odd in SPACED_VERBS]
     lines += [b"\n", b"--- rotated ---\n", QUIET[:200] + b"\n", b" \n"]
     return (b"\n", *lines, *[QUIET] * 10)
 
 
-def read(lines: tuple[bytes, ...], line_filter: LineFilter | None) -> tuple[list[Activity], Tally]:
+def read(lines: tuple[bytes, ...], line_filter: LineFilter | None, size: int = 1 << 30) -> tuple[list[Activity], Tally]:
+    """Read lines in blocks of so many."""
     tally = Tally("audit.log")
     reader = KubeAuditReader(tally, line_filter)
-    found = reader.feed(Block(b"".join(lines), 0, 1))
+    found: list[Activity] = []
+    offset = 0
+    for at in range(0, len(lines), size):
+        data = b"".join(lines[at : at + size])
+        found += reader.feed(Block(data, offset, at + 1))
+        offset += len(data)
     found += reader.finish()
     return found, tally
 
@@ -196,5 +217,100 @@ def test_lines_that_do_not_matter_are_dropped() -> None:
     assert 0.2 < len(wanted(lines)) / len(lines) < 0.8
 
 
-if __name__ == "__main__":
-    pass
+def mutants(pattern: bytes) -> Iterator[tuple[str, bytes]]:
+    """Break an expression in every way that takes an alternative or a repetition away from it."""
+    bars: dict[int, list[int]] = {}  # start of a group -> places of its "|"
+    starts = [0]
+    groups: list[tuple[int, int]] = []
+    for found in re.finditer(rb"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()|*?]", pattern, re.DOTALL):
+        at, sign = found.start(), found[0]
+        if sign == b"(":
+            starts.append(at + 1)
+        elif sign == b"|":
+            bars.setdefault(starts[-1], []).append(at)
+        elif sign == b")":
+            groups.append((starts.pop(), at))
+        elif sign in {b"*", b"?"}:
+            yield f"{sign!r} at {at}", pattern[:at] + pattern[at + 1 :]
+    for start, end in [*groups, (0, len(pattern))]:
+        edges = [start - 1, *bars.get(start, ()), end]
+        for left, right in pairwise(edges) if start in bars else ():
+            first = left < start
+            yield repr(pattern[left + 1 : right]), pattern[: left + 1 if first else left] + pattern[right + first :]
+
+
+# Without effect on what is kept: implied by other needles, and there for speed only.
+_FOR_SPEED = {repr(b"/"), repr(b"2[fF]"), repr(b"3[fF]")}
+
+
+@pytest.mark.parametrize("needle", NEEDLES, ids=lambda needle: needle[:40].decode())
+def test_each_part_of_a_needle_is_needed(needle: bytes) -> None:
+    lines = corpus()
+    missing = wanted(lines) - set().union(*(kept_by(other) for other in NEEDLES if other != needle))
+    assert missing, "nothing in the corpus needs it"
+    assert not missing - kept_by(needle)
+    survivors = [what for what, broken in mutants(needle) if not missing - kept(lines, broken)]
+    assert set(survivors) <= (_FOR_SPEED if needle.startswith(rb"\\(/|u00") else set())
+
+
+@cache
+def kept_by(needle: bytes) -> set[int]:
+    return kept(corpus(), needle)
+
+
+@pytest.mark.parametrize("size", [1, 7, 400, 100_000])
+def test_the_reader_gives_the_same_with_and_without(size: int) -> None:
+    lines = corpus()
+    whole, tally = read(lines, None)
+    found, again = read(lines, line_filter(), size)
+    assert found == whole
+    assert (again.records, again.kept, again.places) == (tally.records, tally.kept, tally.places)
+
+
+_CASES = list(cases())
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(_CASES), min_size=1, max_size=6), st.integers(0, 1 << 32))
+def test_however_it_is_written_nothing_is_lost(chosen: list[dict[str, Any]], seed: int) -> None:
+    random = Random(seed)
+    lines = tuple(text for one in chosen for text in written(one, random))
+    assert lost(lines, *NEEDLES) == []
+
+
+def real_logs() -> Iterator[bytes]:
+    """Give what was recorded on a cluster: an excerpt, and all of it where the whole recording is at hand."""
+    yield DATA.read_bytes()
+    whole = Path(os.environ.get("TIDEWAITER_RECORDINGS", "/work/shared/data")) / "kubernetes" / "cluster.audit.jsonl.gz"
+    if whole.exists():
+        yield gzip.decompress(whole.read_bytes())
+
+
+def test_real_logs_read_the_same() -> None:
+    for data in real_logs():
+        lines = (data, *[QUIET] * data.count(b"\n"))
+        (found, tally), (again, counted) = read(lines, None), read(lines, line_filter())
+        assert found == again
+        assert found
+        assert (tally.records, tally.unreadable, tally.notes) == (counted.records, counted.unreadable, counted.notes)
+
+
+def test_a_generated_log_reads_the_same() -> None:
+    lines = tuple(generate(Options(size=2_000_000, seed=11)))
+    (found, tally), (again, counted) = read(lines, None), read(lines, line_filter())
+    assert found == again
+    assert (tally.records, tally.unreadable) == (counted.records, counted.unreadable) == (len(lines), 0)
+    assert len(found) < len(kept(lines, *NEEDLES)) * 2 < len(lines)
+
+
+def test_counts_lines_and_gives_their_places() -> None:
+    found = line_filter(needles=(b"x",))
+    assert found is not None
+    assert found.lines(b"") == ([], 0)
+    assert found.lines(b"a\nxx\n\nb\nx") == ([(2, 5, 1), (8, 9, 4)], 5)
+    assert found.lines(b"a\nb") == ([(2, 3, 1)], 2)  # the last line may have been cut: it is kept
+    assert found.lines(b"a\nb\n") == ([], 2)
+
+
+def test_nothing_native_is_used_when_it_is_not_wanted() -> None:
+    assert line_filter(native=False) is None

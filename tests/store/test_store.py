@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -34,7 +36,7 @@ def fill(store: Store, contexts: list[Context], occurrences: list[Occurrence]) -
 
 def kept(store: Store, columns: str = "context, id, at, line, off") -> list[tuple[Any, ...]]:
     named = ", ".join(f'"{name.strip()}"' for name in columns.split(","))
-    return sorted(store.rows(f"SELECT {named} FROM activity"))
+    return sorted(store.rows(f"SELECT {named} FROM activity"))  # noqa: S608 - the test's own words
 
 
 def test_an_activity_comes_back_as_it_was(store: Store) -> None:
@@ -162,21 +164,27 @@ def test_numbers_of_contexts_go_on_after_reopening(tmp_path: Path) -> None:
         assert store.next_context() == 3
 
 
-def test_a_second_store_in_the_same_folder_is_refused(tmp_path: Path) -> None:
-    with Store(tmp_path), pytest.raises(StoreError) as caught:
-        _in_another_process(tmp_path)
-    assert caught.value.where == str(tmp_path)
-    assert caught.value.hint == "another tidewaiter may be using it; give each its own --state directory"
+_OPEN = """
+import sys
+from pathlib import Path
+from tidewaiter.errors import StoreError
+from tidewaiter.store import Store
+try:
+    Store(Path(sys.argv[1]))
+except StoreError as problem:
+    print(problem)
+"""
 
 
-def _in_another_process(folder: Path) -> None:
-    """Run a second program against the folder: within one process DuckDB shares its lock."""
-    import subprocess
-    import sys
-
-    code = f"from pathlib import Path\nfrom tidewaiter.store import Store\nStore(Path({str(folder)!r}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    print(done.stderr)
+def test_a_second_program_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        fill(store, [context()], [occurrence()])
+        done = subprocess.run([sys.executable, "-c", _OPEN, str(tmp_path)], capture_output=True, text=True, check=True)
+        assert kept(store, "line") == [(181,)]
+    what, where, hint = done.stdout.splitlines()
+    assert what.startswith("error: the state cannot be opened: IO Error: Could not set lock on file")
+    assert where == f"where: {tmp_path}"
+    assert hint == "hint: another tidewaiter may be using it; give each its own --state directory"
 
 
 def test_a_store_of_another_layout_is_refused_and_let_go(tmp_path: Path) -> None:
@@ -192,17 +200,34 @@ def test_a_store_of_another_layout_is_refused_and_let_go(tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tidewaiter.duckdb"]
 
 
-@pytest.mark.parametrize("spoil", ["a file in its place", "no database"])
-def test_a_folder_that_is_none_is_refused(spoil: str, tmp_path: Path) -> None:
-    place = tmp_path / "state"
-    if spoil == "no database":
-        place.mkdir()
-        (place / "tidewaiter.duckdb").write_bytes(b"nothing of ours\n" * 1000)
-    else:
-        place.write_text("a file")
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
     with pytest.raises(StoreError) as caught:
-        Store(place)
-    assert (caught.value.where, caught.value.what[:27]) == (str(place), "the state cannot be opened:")
+        Store(tmp_path / "state")
+    assert str(caught.value) == (
+        f"error: the state cannot be opened: File exists\nwhere: {tmp_path / 'state'}\n"
+        "hint: name a folder that you may write to"
+    )
+
+
+def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tidewaiter.duckdb").write_bytes(b"nothing of ours\n" * 1000)
+    with pytest.raises(StoreError, match="not a valid DuckDB database file"):
+        Store(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["tidewaiter.duckdb"]
+
+
+def test_a_temporary_store_that_cannot_be_opened_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(duckdb, "connect", full)
+    with pytest.raises(StoreError, match="the state cannot be opened: No space left on device"):
+        Store()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_temporary_store_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +268,7 @@ def test_rows_are_taken_before_anything_else_is_asked(store: Store) -> None:
 def test_rows_that_nobody_wants_any_more_are_let_go(store: Store) -> None:
     taking = store.rows("SELECT * FROM range(100000)")
     next(taking)
-    taking.close()
+    del taking
     assert list(store.rows("SELECT 1")) == [(1,)]
 
 

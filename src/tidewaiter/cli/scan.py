@@ -45,7 +45,14 @@ Examples:
 @click.option("--learn", multiple=True, metavar="PATH", help="Old logs that only teach what is ordinary. Repeatable.")
 @click.option("--since", metavar="TIME", help="Only findings from then on; earlier records still teach.")
 @click.option("--until", metavar="TIME", help="Only findings up to then.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="text: for people; json: one document; jsonl: one finding a line.",
+)
 @click.option("-o", "--output", metavar="FILE", help="Write the result there instead of standard output.")
 @click.option("--fail-on", type=click.Choice(LEVELS), help="Exit with 10 when a finding is at or above this level.")
 @click.option(

@@ -17,7 +17,14 @@ from tidewaiter.wording import LANGUAGES
 @click.argument("identity", metavar="ID")
 @click.option("--state", type=click.Path(path_type=Path), help="The state folder of the scan.")
 @click.option("--from", "file", type=click.Path(path_type=Path), help="A file written by scan --format jsonl.")
-@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="text: for people; json: one line.",
+)
 @click.option("--lang", type=click.Choice(LANGUAGES), help="Language of the labels.")
 def show(*, identity: str, state: Path | None, file: Path | None, form: str, lang: str | None) -> None:
     """Show one finding with everything that was seen.

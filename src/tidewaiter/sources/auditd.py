@@ -37,6 +37,7 @@ _UNUSED = (b"type=PATH ", b"type=CWD ")
 _ERRORS = {b"EACCES": -13, b"EPERM": -1, b"ENOENT": -2, b"EINPROGRESS": -115}  # as `ausearch -i` writes exit=
 _OTHER_ERROR = -22
 
+
 class AuditdReader:
     """Reads audit text block by block; what it holds is bounded by `window` bytes of text."""
 
@@ -68,8 +69,9 @@ class AuditdReader:
         self._count(events)
         chunk.events.update(events)
         wanted = self._sieve.wanted(text)
-        wanted = events.keys() if wanted is None else wanted | (self._assembler.waiting.keys() & events.keys())
-        for event in self._events(wanted, first):
+        if wanted is not None:
+            wanted |= self._assembler.waiting.keys() & events.keys()
+        for event in self._events(events.keys() if wanted is None else wanted, first):
             yield from self._activities(event)
         while self._chunks[0].end + self._window < chunk.end:
             self._chunks.popleft()

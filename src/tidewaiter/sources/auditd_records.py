@@ -39,7 +39,7 @@ _CONNECTS = {
     b"c0000015": {b"328"},
     b"80000016": {b"362"},
 }
-_SOCKETCALL = (b"40000003", b"102")  # i386: connect as the third function of socketcall
+_SOCKETCALL = (b"40000003", b"102", b"3")  # i386: connect as the third function of socketcall
 _CALL = re.compile(rb"\barch=(\S+) syscall=(\S+)(?:.*? a0=(\S+))?")
 
 
@@ -90,12 +90,19 @@ def time_of(identity: bytes) -> datetime | None:
 def call_of(body: bytes) -> str | None:
     """Say whether a SYSCALL record is an exec, a connect, or neither; "unknown" when its architecture is."""
     found = _CALL.search(body)
-    if found is None:
-        return None
-    arch, number, first = found.groups()
-    if number in _EXECS.get(arch, ()) or number in {b"execve", b"execveat"}:
+    return calls(found[1], found[2], found[3] or b"") if found else None
+
+
+def calls(arch: bytes, number: bytes, first: bytes = b"", name: bytes = b"") -> str | None:
+    """Say whether a system call is an exec, a connect, or neither; "unknown" when its architecture is.
+
+    `first` is its first argument, `name` its name where the log has it.
+    """
+    if number in _EXECS.get(arch, ()) or not {number, name}.isdisjoint({b"execve", b"execveat"}):
         return _EXEC
-    if number in _CONNECTS.get(arch, ()) or number == b"connect" or ((arch, number) == _SOCKETCALL and first == b"3"):
+    if number in _CONNECTS.get(arch, ()) or b"connect" in {number, name}:
+        return _CONNECT
+    if (arch, number, first) == _SOCKETCALL:
         return _CONNECT
     return None if arch in _EXECS else _UNKNOWN
 

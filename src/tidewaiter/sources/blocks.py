@@ -158,8 +158,11 @@ class _Cutter:
 
     def _give(self, end: int) -> Iterator[Block]:
         start = self._start
+        self._tally.lines_of_block = None
         yield Block(self._view[start:end], self._offset, self._line)
-        lines = _lines(self._buffer, start, end, self._typical)
+        lines = self._tally.lines_of_block
+        if lines is None:
+            lines = _lines(self._buffer, start, end, self._typical)
         self._typical = (end - start) // (lines or 1)
         self._line += lines
         self._in_gap = False

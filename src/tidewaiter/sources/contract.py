@@ -64,6 +64,8 @@ class Tally:
         self.notes: dict[str, int] = {}  # visibility: id of the catalogue's cannot.* -> how often
         self.places: list[Unreadable] = []
         self.keep_places = 1000
+        # A reader that counts the lines of a block while reading it may say so here: then nobody counts them again.
+        self.lines_of_block: int | None = None
 
     def cannot_read(self, *, line: int, offset: int, reason: str, raw: bytes | memoryview = b"") -> None:
         """Count one unreadable piece and keep its place (the first `keep_places` of them)."""

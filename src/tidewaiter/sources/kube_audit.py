@@ -111,7 +111,7 @@ class KubeAuditReader:
         self.tally = tally
         self._path = tally.path
         self._triage = triage
-        self._templates: dict[tuple[bytes | str | None, ...], Activity | None] = {}
+        self._templates: dict[tuple[bytes, str | None, str, str], Activity | None] = {}
         self._stages: dict[str | None, int] = {}
 
     def feed(self, block: Block) -> list[Activity]:
@@ -123,6 +123,7 @@ class KubeAuditReader:
         found: list[Occurrence] = []
         if self._triage is not None:
             kept, lines = self._triage(block.data)
+            self.tally.lines_of_block = lines
             if len(kept) * 2 <= lines:  # else whole chunks decode faster than so many single lines
                 self.tally.records += lines - len(kept)
                 view = memoryview(block.data)
@@ -205,16 +206,8 @@ class KubeAuditReader:
         ref = bytes(event.objectRef)
         # The target belongs to the key only where it says more than the objectRef does.
         telling = verb == "watch" or "fieldSelector" in uri or "dryRun" in uri or b'"resource"' not in ref
-        key = (
-            bytes(event.user),
-            bytes(event.impersonatedUser),
-            bytes(event.sourceIPs),
-            event.userAgent,
-            verb,
-            ref,
-            bytes(event.responseStatus),
-            uri if telling else "",
-        )
+        parts = b"\n".join((event.user, event.impersonatedUser, event.sourceIPs, ref, event.responseStatus))
+        key = (parts, event.userAgent, verb, uri if telling else "")
         try:
             template = self._templates[key]
         except KeyError:

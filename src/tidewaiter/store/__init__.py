@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -86,26 +87,38 @@ class Store:
     """Holds activities; runs the SQL of the stages."""
 
     def __init__(self, directory: Path | None = None, *, memory: str = "160MB", threads: int = 1) -> None:
-        self._temporary = directory is None
         self.directory = Path(tempfile.mkdtemp(prefix="tidewaiter-")) if directory is None else directory
+        self._encoder = msgspec.json.Encoder()
+        self._reading = 0  # queries whose rows are being taken
+        with ExitStack() as opened:  # whatever fails, nothing stays open and nothing temporary stays behind
+            if directory is None:
+                opened.callback(shutil.rmtree, self.directory, ignore_errors=True)
+            self._open(opened)
+            self._engine.execute(f"SET memory_limit='{memory}'")
+            self._engine.execute(f"SET threads={threads}")
+            self._engine.execute("SET preserve_insertion_order=false")
+            self._engine.execute(f"SET temp_directory='{str(self.directory / 'spill').replace(chr(39), chr(39) * 2)}'")
+            self._prepare()
+            self._opened = opened.pop_all()
+
+    def _open(self, opened: ExitStack) -> None:
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._encoder = msgspec.json.Encoder()
-            self._contexts = _Spool(self.directory, self._encoder)
-            self._occurrences = _Spool(self.directory, self._encoder)
-            self._engine = duckdb.connect(str(self.directory / _FILE))
-        except (OSError, duckdb.IOException) as problem:
+            self._contexts = opened.enter_context(closing(_Spool(self.directory, self._encoder)))
+            self._occurrences = opened.enter_context(closing(_Spool(self.directory, self._encoder)))
+            self._engine = opened.enter_context(closing(duckdb.connect(str(self.directory / _FILE))))
+        except OSError as problem:
+            raise StoreError(
+                f"the state cannot be opened: {problem.strerror}",
+                where=str(self.directory),
+                hint="name a folder that you may write to",
+            ) from problem
+        except duckdb.IOException as problem:
             raise StoreError(
                 f"the state cannot be opened: {problem}",
                 where=str(self.directory),
                 hint="another tidewaiter may be using it; give each its own --state directory",
             ) from problem
-        self._reading = 0  # queries whose rows are being taken
-        self._engine.execute(f"SET memory_limit='{memory}'")
-        self._engine.execute(f"SET threads={threads}")
-        self._engine.execute("SET preserve_insertion_order=false")
-        self._engine.execute(f"SET temp_directory='{str(self.directory / 'spill').replace(chr(39), chr(39) * 2)}'")
-        self._prepare()
 
     def _prepare(self) -> None:
         self.script(schema("activity"))
@@ -135,7 +148,12 @@ class Store:
         if self._occurrences.waiting + self._contexts.waiting >= _SPOOL_BYTES:
             self._flush()
 
+    def _must_be_free(self) -> None:
+        if self._reading:  # the engine would drop what is left of that query, silently
+            raise RuntimeError("the rows of an earlier query are still being taken")
+
     def _flush(self) -> None:
+        self._must_be_free()
         for spool, script in ((self._contexts, "load_contexts"), (self._occurrences, "load_occurrences")):
             if spool.ready():
                 self._engine.execute(schema(script), [spool.name])
@@ -148,21 +166,21 @@ class Store:
 
     def script(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run statements; named parameters are `$name`, and each statement gets those it names."""
-        if self._reading:
-            raise RuntimeError("the rows of an earlier query are still being taken")
+        self._must_be_free()
         for statement in split(sql):
             wanted = {key: value for key, value in (parameters or {}).items() if f"${key}" in statement}
             self._engine.execute(statement, wanted or None)
 
     def insert(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Add rows to a small table of a stage, in the order of its columns; for activities use `add`."""
-        columns = [(name, kind) for name, kind, *_ in self._engine.execute(f"DESCRIBE {table}").fetchall()]
-        typed = ", ".join(f"{name}: '{kind}'" for name, kind in columns)
+        columns = [(name, kind) for name, kind, *_ in self.rows(f"DESCRIBE {table}")]
+        typed = ", ".join(f'"{name}": {kind!r}' for name, kind in columns)
         with tempfile.NamedTemporaryFile(dir=self.directory, suffix=".ndjson") as spool:
             for row in rows:
                 spool.write(self._encoder.encode(dict(zip((name for name, _ in columns), row, strict=True))) + b"\n")
             if spool.tell():
                 spool.flush()
+                self._must_be_free()
                 self._engine.execute(
                     f"INSERT INTO {table} SELECT * FROM read_ndjson(?, columns = {{{typed}}})",  # noqa: S608 - our own names
                     [spool.name],
@@ -170,8 +188,7 @@ class Store:
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None) -> Iterator[tuple[Any, ...]]:
         """Run one query and give its rows as they come. No other statement may run before the last row was taken."""
-        if self._reading:
-            raise RuntimeError("the rows of an earlier query are still being taken")
+        self._must_be_free()
         result = self._engine.execute(sql, parameters)
         self._reading += 1
         try:
@@ -182,11 +199,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of the file; a temporary store is removed."""
-        self._engine.close()
-        self._contexts.close()
-        self._occurrences.close()
-        if self._temporary:
-            shutil.rmtree(self.directory, ignore_errors=True)
+        self._opened.close()
 
     def __enter__(self) -> Self:
         return self

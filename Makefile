@@ -35,6 +35,7 @@ golden: setup   # rewrites what readers and writers gave when somebody last look
 
 docs: setup compiled   # writes docs/reference and the parts of other pages that come from the program
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/examples.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

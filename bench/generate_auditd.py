@@ -18,8 +18,8 @@ _UNSET = 4294967295
 _HEX = frozenset(b"\"\\ '") | frozenset(range(0x21)) | frozenset(range(0x7F, 0x100))
 _SEPARATOR = "\x1d"
 _ACCOUNTS = {
-    0: "root", 33: "www-data", 101: "_apt", 998: "gitlab-runner", 1001: "anna", 1002: "boris", 1003: "chen", 1004: "dora",
-    1005: "deploy", 1006: "backup",
+    0: "root", 33: "www-data", 101: "_apt", 998: "gitlab-runner", 1001: "anna", 1002: "boris", 1003: "chen",
+    1004: "dora", 1005: "deploy", 1006: "backup",
 }  # fmt: skip
 _Command = tuple[str, list[str]]
 
@@ -65,7 +65,8 @@ class Generator:
         rand, ses = self._random.getrandbits(44), self._pid // 100 if auid != _UNSET else _UNSET
         name = comm or exe.rpartition("/")[2][:15]
         line = (
-            f"{self._header('SYSCALL')}arch=c000003e syscall={number} success={'yes' if code == 0 else 'no'} exit={code} "
+            f"{self._header('SYSCALL')}arch=c000003e syscall={number} "
+            f"success={'yes' if code == 0 else 'no'} exit={code} "
             f"a0={rand:x} a1={rand ^ 0x5A5A:x} a2={rand >> 3:x} a3={rand & 0xFFF:x} items=2 ppid={self._pid - 1} "
             f"pid={self._pid} auid={auid} uid={uid} gid={uid} euid={uid} suid={uid} fsuid={uid} egid={uid} sgid={uid} "
             f'fsgid={uid} tty={"pts0" if auid != _UNSET else "(none)"} ses={ses} comm="{name}" exe="{exe}" '
@@ -84,7 +85,7 @@ class Generator:
         exe, argv = command
         uid = auid if auid != _UNSET else self._random.choice((0, 33, 0))
         lines = [self._syscall(59, auid, uid, exe)]
-        lines += _execve_records(self._header("EXECVE"), argv)
+        lines += execve_records(self._header("EXECVE"), argv)
         lines.append(f'{self._header("CWD")}cwd="/home/{_ACCOUNTS[uid]}"')
         lines.append(self._path(0, exe))
         lines.append(self._path(1, "/lib64/ld-linux-x86-64.so.2"))
@@ -127,11 +128,13 @@ class Generator:
 
     def _user_record(self) -> list[str]:
         kind = self._random.choice(("USER_START", "USER_END", "CRED_ACQ", "CRED_DISP", "USER_ACCT"))
-        return [
-            f"{self._header(kind)}pid={self._pid} uid=0 auid={_UNSET} ses={_UNSET} subj=unconfined msg='op=PAM:session_open "
+        line = (
+            f"{self._header(kind)}pid={self._pid} uid=0 auid={_UNSET} ses={_UNSET} subj=unconfined "
+            f"msg='op=PAM:session_open "
             f'grantors=pam_loginuid,pam_unix acct="anna" exe="/usr/sbin/sshd" hostname=10.0.3.{self._pid % 250} '
             f"addr=10.0.3.{self._pid % 250} terminal=ssh res=success'"
-        ]
+        )
+        return [line]
 
     def lines(self) -> Iterator[str]:
         """Give lines without end; every twentieth event is mixed with the next one."""
@@ -150,28 +153,29 @@ def _interleave(one: list[str], other: list[str], rand: random.Random) -> list[s
     return mixed
 
 
-def _value(text: str) -> str:
-    """Write an argument as the kernel does: quoted, or upper-case hex when it holds a space, quote or control byte."""
+def value(text: str, *, encode: bool = False) -> str:
+    """Write a text as the kernel does: quoted, or upper-case hex when it holds a space, quote or control byte."""
     raw = text.encode()
-    return raw.hex().upper() if not _HEX.isdisjoint(raw) else f'"{text}"'
+    return raw.hex().upper() if encode or not _HEX.isdisjoint(raw) else f'"{text}"'
 
 
-def _execve_records(header: str, argv: list[str]) -> list[str]:
-    """Write EXECVE records; an argument over 7500 characters is split like the kernel splits it."""
+def execve_records(header: str, argv: list[str], *, limit: int = 7500, encode: bool = False) -> list[str]:
+    """Write EXECVE records; an argument over `limit` characters is split over several, like the kernel splits it."""
     lines, current = [], f"{header}argc={len(argv)}"
     for index, argument in enumerate(argv):
-        value = _value(argument)
-        if len(value) <= 7500:
-            current += f" a{index}={value}"
+        written = value(argument, encode=encode)
+        if len(written) <= limit:
+            current += f" a{index}={written}"
             continue
-        quote = '"' if value.startswith('"') else ""
-        body = value.strip('"')
+        quote = '"' if written.startswith('"') else ""
+        body = written.strip('"')
+        step = max(limit - limit % 2, 2)  # two digits of hex are one byte
         current += f" a{index}_len={len(body)}"
-        for part, start in enumerate(range(0, len(body), 7400)):
-            current += f" a{index}[{part}]={quote}{body[start : start + 7400]}{quote}"
-            if start + 7400 < len(body):
+        for part, start in enumerate(range(0, len(body), step)):
+            current += f" a{index}[{part}]={quote}{body[start : start + step]}{quote}"
+            if start + step < len(body):
                 lines.append(current)
-                current = f"{header}"
+                current = header
     return [*lines, current]
 
 
@@ -207,7 +211,7 @@ def _web(rand: random.Random) -> _Command:
             ("/usr/bin/php8.2", ["php", "artisan", "queue:work", "--once", f"--job={number:08x}"]),
             (
                 "/usr/bin/convert",
-                ["convert", f"/tmp/upload-{number:08x}.png", "-resize", "128x128", f"/tmp/{number:x}.jpg"],
+                ["convert", f"/srv/upload-{number:08x}.png", "-resize", "128x128", f"/srv/{number:x}.jpg"],
             ),
         )
     )

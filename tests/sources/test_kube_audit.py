@@ -18,31 +18,31 @@ from tidewaiter.model import Activity, Actor, Origin
 from tidewaiter.sources import catalogue
 from tidewaiter.sources.contract import Block, Tally, Unreadable
 from tidewaiter.sources.kube_audit import SOURCE, KubeAuditReader, sniff
-from tidewaiter.sources.kube_audit_needles import line_filter
+from tidewaiter.sources.kube_audit_triage import triage
 from tidewaiter.sources.opening import inputs
 
 DATA = Path(__file__).parents[1] / "data" / "kubernetes"
 STAMP = "2026-06-01T08:00:00.000001Z"
-_FILTER = line_filter()
+_TRIAGE = triage()
 QUIET = line(verb="update")
 
 
 def read_blocks(blocks: Sequence[Block], *, native: bool = False) -> tuple[list[Activity], Tally]:
     tally = Tally("audit.log")
-    reader = KubeAuditReader(tally, _FILTER if native else None)
+    reader = KubeAuditReader(tally, _TRIAGE if native else None)
     found = [activity for block in blocks for activity in reader.feed(block)]
     found += reader.finish()
     return found, tally
 
 
 def among_quiet(data: bytes, offset: int = 0, line: int = 1) -> Block:
-    """Put so many lines of no interest ahead that the native filter pays; the data keeps its place."""
+    """Put so many lines of no interest ahead that the native triage pays; the data keeps its place."""
     ahead = data.count(b"\n") + 1
     return Block(QUIET * ahead + data, offset - len(QUIET) * ahead, line - ahead)
 
 
 def read(data: bytes) -> tuple[list[Activity], Tally]:
-    """Read plainly, and through the native filter where there is one: one answer."""
+    """Read plainly, and through the native triage where there is one: one answer."""
     found, tally = read_blocks([Block(data, 0, 1)])
     assert read_blocks([among_quiet(data)], native=True)[0] == found
     assert (len(found), tally.path) == (tally.kept, "audit.log")
@@ -76,6 +76,7 @@ def anonymous(**given: Any) -> Activity:
 
 
 POD = {"resource": "pods", "namespace": "shop", "name": "web-0", "apiVersion": "v1"}
+LONG_URI = "/api/v1/namespaces/shop/pods?x=" + "y" * 9000
 POD_URI = "/api/v1/namespaces/shop/pods/web-0"
 EXEC = {"requestURI": f"{POD_URI}/exec?command=id", "verb": "get", "objectRef": {**POD, "subresource": "exec"}}
 LOG = {"requestURI": f"{POD_URI}/log", "verb": "get", "objectRef": {**POD, "subresource": "log"}}
@@ -276,11 +277,11 @@ STORIES: list[tuple[str, bytes, list[Activity]]] = [
     ("no time of arrival", line(requestReceivedTimestamp=None, stageTimestamp=STAMP), [request()]),
     (
         "a long target",
-        line(requestURI="/api/v1/namespaces/shop/pods?x=" + "y" * 9000),
+        line(requestURI=LONG_URI),
         [
             request(
                 id=f"5c1f2a7e-0000-4000-8000-000000000001@{STAMP}#"
-                + f"{crc32(b'/api/v1/namespaces/shop/pods?x=' + b'y' * 9000):x}",
+                f"{crc32(b'/api/v1/namespaces/shop/pods?x=' + b'y' * 9000):x}",
                 text="list " + ("/api/v1/namespaces/shop/pods?x=" + "y" * 9000)[:500],
             )
         ],
@@ -331,7 +332,11 @@ def test_one_user_two_programs_are_two_actors_only_for_the_control_plane() -> No
     assert [one.actor.kind for one in found] == ["component", "user"]
 
 
-ITEMS = [event(kind=None, apiVersion=None), event(kind=None, verb="get", requestURI=POD_URI, objectRef=POD), event(kind=None, requestURI="/api/v1/namespaces/shop/pods")]  # fmt: skip
+ITEMS = [
+    event(kind=None, apiVersion=None),
+    event(kind=None, verb="get", requestURI=POD_URI, objectRef=POD),
+    event(kind=None, requestURI="/api/v1/namespaces/shop/pods"),
+]
 OTHER = request(text="list /api/v1/namespaces/shop/pods")
 
 
@@ -358,7 +363,8 @@ def test_reads_event_lists_one_a_line_as_a_webhook_receiver_writes_them() -> Non
     body = {"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": ITEMS}
     first = as_go_writes(body)
     found, tally = read(first * 3)
-    assert found == [one for row in range(3) for one in (request(row + 1, row * len(first)), request(row + 1, row * len(first), text=OTHER.text))]  # fmt: skip
+    places = [(number + 1, number * len(first)) for number in range(3)]
+    assert found == [one for at in places for one in (request(*at), request(*at, text=OTHER.text))]
     assert (tally.records, tally.kept, tally.first) == (9, 6, found[0].at)
 
 
@@ -493,7 +499,11 @@ def test_cleaned_real_lines() -> None:
     check_golden(DATA / "audit.golden.jsonl", as_json_lines(found))
 
 
-_MIXED = (DATA / "audit.jsonl").read_bytes().splitlines(keepends=True) + [QUIET, QUIET, QUIET, b"\n", GOOD[:99] + b"\n", as_go_writes({"kind": "EventList", "items": ITEMS})]  # fmt: skip
+_MIXED = [
+    *(DATA / "audit.jsonl").read_bytes().splitlines(keepends=True),
+    *[QUIET] * 5,
+    *[b"\n", GOOD[:99] + b"\n", as_go_writes({"kind": "EventList", "items": ITEMS})],
+]
 
 
 @given(st.lists(st.sampled_from(_MIXED), max_size=12), st.data())

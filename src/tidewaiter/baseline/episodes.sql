@@ -31,8 +31,11 @@ JOIN wide
     AND sighting."at" >= wide.opens AND sighting."at" <= wide.closes;
 
 CREATE OR REPLACE TEMPORARY TABLE notable AS
-SELECT sighting.*, hits.rules AS hit_rules
+SELECT
+    sighting.*, looked.actor_name, looked.realm, looked.via, looked.verb, looked.tool, looked.address,
+    looked.network_kind, looked.recognised, hits.rules AS hit_rules
 FROM sighting
+JOIN looked ON looked.context = sighting.context
 LEFT JOIN (SELECT id, array_agg(rule) AS rules FROM hit GROUP BY id) AS hits ON hits.id = sighting.id
 WHERE
     NOT sighting.learn

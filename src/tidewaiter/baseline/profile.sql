@@ -1,15 +1,23 @@
 -- What each actor did on each day, and on how many earlier days it did the same.
 -- A day is a UTC day. Only reads of inventory count (role evidence or tripwire).
 
+CREATE OR REPLACE TEMPORARY TABLE looked AS
+SELECT
+    *,
+    split_part(tool, '/', 1) AS tool_name,
+    CASE WHEN array_contains(traits, 'all-namespaces') OR scope = 'everything' THEN 'everything' ELSE scope END AS reach
+FROM context
+WHERE role IN ('evidence', 'tripwire');
+
 CREATE OR REPLACE TEMPORARY TABLE sighting AS
 SELECT
-    id, "at", CAST("at" AS DATE) AS day, actor, actor_kind, actor_name, realm, via, plane, verb,
-    kind, class, namespace, address, network, network_kind,
-    tool, split_part(tool, '/', 1) AS tool_name, outcome, recognised, tripwires, weight, role, learn,
-    CASE WHEN array_contains(traits, 'all-namespaces') OR scope = 'everything' THEN 'everything' ELSE scope END AS reach,
-    CAST(floor(extract(hour FROM "at") / 4) AS INTEGER) * 4 AS hour
-FROM activity
-WHERE role IN ('evidence', 'tripwire');
+    occurrence.id, occurrence."at", CAST(occurrence."at" AS DATE) AS day,
+    CAST(floor(extract(hour FROM occurrence."at") / 4) AS INTEGER) * 4 AS hour,
+    looked.context, looked.actor, looked.actor_kind, looked.plane, looked.kind, looked.class, looked.namespace,
+    looked.network, looked.tool_name, looked.reach, looked.outcome, looked.tripwires, looked.weight, looked.role,
+    looked.learn
+FROM occurrence
+JOIN looked ON looked.context = occurrence.context;
 
 -- Refused and anonymous activity never teaches what is ordinary.
 CREATE OR REPLACE TEMPORARY TABLE habit AS

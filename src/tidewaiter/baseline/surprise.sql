@@ -59,8 +59,9 @@ SELECT
     novelty.innovations,
     sum(CASE WHEN known.actor_kind = novelty.actor_kind THEN 1 ELSE 0 END) AS peers_known,
     count(known.actor) AS estate_known,
-    max(crowd.peers) AS peers,
-    max(crowd.estate) AS estate
+    -- the crowd has a past of two days, and so it holds the actor itself, if it has one
+    max(crowd.peers) - CASE WHEN novelty.history >= 2 THEN 1 ELSE 0 END AS peers,
+    max(crowd.estate) - CASE WHEN novelty.history >= 2 THEN 1 ELSE 0 END AS estate
 FROM novelty
 JOIN crowd
     ON crowd.plane = novelty.plane AND crowd.actor_kind = novelty.actor_kind AND crowd.day = novelty.day

@@ -110,25 +110,24 @@ def _novelty(episode: Episode, dimension: str) -> Surprise | None:
 
 def _refusals(episode: Episode) -> Surprise | None:
     # Distinct kinds, not requests: a broken client is refused the same thing a thousand times.
-    fresh = [item for item in episode.departures if item.dimension == "refused"]
-    kinds = sorted({item.value for item in fresh if item.prior == 0})
-    if not kinds:
+    fresh = [item for item in episode.departures if item.dimension == "refused" and item.prior == 0]
+    if not fresh:
         return None
-    top = max(fresh, key=lambda item: item.history)
+    top = min(fresh, key=lambda item: (item.peers_known, item.value))  # the rarest speaks for all, as in _novelty
     return Surprise(
         measure="refusals",
-        observed=_listed(kinds),
+        observed=_listed(sorted(item.value for item in fresh)),
         usual=_listed(episode.usual.get("refused", ())),
         peers=f"{top.peers_known} of {top.peers}",
         history_days=top.history,
-        bits=round(2 * log2(1 + len(kinds)), 1),
+        bits=round(2 * log2(1 + len(fresh)), 1),
     )
 
 
 def breadth_bits(item: Breadth, history: int) -> float:
     """Weigh how many kinds were read in a window: three bits for each doubling over what is usual."""
     usual = float(item.usual or 0)
-    if history < LEARNING_DAYS:
+    if history < LEARNING_DAYS or item.usual is None:  # None: no earlier day with a kind that counts
         usual = max(usual, item.peers or 0.0, BREADTH_FLOOR)
     return 3 * log2(item.observed / usual) if usual and item.observed >= 5 else 0.0  # noqa: PLR2004
 

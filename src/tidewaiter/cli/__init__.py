@@ -51,3 +51,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - the edge: everything ends as error/where/hint
         status = report(problem, debug="--debug" in words)
     raise SystemExit(int(status or 0))
+

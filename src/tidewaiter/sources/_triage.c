@@ -29,6 +29,7 @@ static place find(place from, place to, const char *needle, size_t size) {
 #define BEGINNING "{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\""
 #define VERB "\"verb\":\""
 #define URI "\"requestURI\":\""
+#define VERSION "resourceVersion"
 
 /* The target lies in [uri, uri_end); NULL when it is not written as Go writes it. */
 static place target(place start, place verb, place *uri_end) {
@@ -36,6 +37,7 @@ static place target(place start, place verb, place *uri_end) {
     if (!uri || verb - uri < (ptrdiff_t)sizeof(URI) + 1 || verb[-1] != ',' || verb[-2] != '"') return NULL;
     uri += sizeof(URI) - 1;
     *uri_end = verb - 2;
+    if (memchr(uri, '"', (size_t)(*uri_end - uri))) return NULL; /* something stands between target and verb */
     for (place at = uri; (at = memchr(at, '\\', (size_t)(*uri_end - at))); at += 6)
         if (!BEGINS(at, *uri_end, "\\u0026")) return NULL;
     return uri;
@@ -61,26 +63,39 @@ static int names_one(place uri, place stop) {
     return depth == 7 && version_end && BEGINS(version_end + 1, stop, "namespaces/");
 }
 
+/* Escaped letters could hide a word that is looked for. Go escapes none. */
+static int hides_letters(place from, place end) {
+    for (; (from = FIND(from, end, "\\u00")); from += 4)
+        if (end - from > 4 && from[4] >= '4' && from[4] <= '7') return 1;
+    return 0;
+}
+
 static int drops_get(place start, place verb, place end) {
     place uri_end, uri = target(start, verb, &uri_end);
     if (!uri || FIND(verb, end, "\"subresource\"")) return 0;
     place query = memchr(uri, '?', (size_t)(uri_end - uri));
     if (!names_one(uri, query ? query : uri_end)) return 0;
-    place code = FIND(verb, end, "\"code\"");
-    if (!code) return 1;
-    return end - code > 10 && code[6] == ':' && (code[7] == '2' || code[7] == '3') && (code[10] < '0' || code[10] > '9');
+    for (place code = verb; (code = FIND(code, end, "\"code\"")); code += 6) {
+        if (end - code <= 10 || code[6] != ':' || (code[7] != '2' && code[7] != '3')) return 0;
+        if (code[10] >= '0' && code[10] <= '9') return 0;
+    }
+    return !hides_letters(verb, end);
 }
 
-static int drops_watch(place start, place verb, place end) {
+/* Of a repeated parameter the server takes the first; a malformed one it leaves out. */
+static int drops_watch(place start, place verb) {
     place uri_end, uri = target(start, verb, &uri_end);
-    (void)end;
-    if (!uri || FIND(uri, uri_end, "sendInitialEvents")) return 0;
-    place from = FIND(uri, uri_end, "resourceVersion=");
-    if (!from || uri_end - from < 17 || from[16] < '1' || from[16] > '9') return 0;
-    if (!(from[-1] == '?' || from[-1] == '&' || (from - uri >= 6 && !memcmp(from - 6, "\\u0026", 6)))) return 0;
-    if (memchr(uri, '%', (size_t)(from - uri))) return 0;
+    place query = uri ? memchr(uri, '?', (size_t)(uri_end - uri)) : NULL;
+    if (!query || FIND(query, uri_end, "sendInitialEvents")) return 0;
+    place at = FIND(query, uri_end, VERSION);
+    if (!at || memchr(query, '%', (size_t)(at - query))) return 0;
+    if (at != query + 1 && at[-1] != '&' && (at - query < 6 || memcmp(at - 6, "\\u0026", 6))) return 0;
+    at += sizeof(VERSION) - 1;
+    if (uri_end - at < 2 || at[0] != '=' || at[1] < '1' || at[1] > '9') return 0;
+    for (at += 2; at < uri_end && *at >= '0' && *at <= '9';) at++;
+    if (at < uri_end && *at != '&' && *at != '\\') return 0;
     int in_name = 0; /* a percent sign in a parameter's name could hide the name */
-    for (place at = from; at < uri_end; at++) {
+    for (; at < uri_end; at++) {
         if (*at == '&' || *at == '\\') in_name = 1;
         else if (*at == '=') in_name = 0;
         else if (*at == '%' && in_name) return 0;
@@ -89,7 +104,7 @@ static int drops_watch(place start, place verb, place end) {
 }
 
 static int drops_create(place verb, place end) {
-    return !FIND(verb, end, "reviews\"") && !FIND(verb, end, "\"subresource\"");
+    return !FIND(verb, end, "reviews\"") && !FIND(verb, end, "\"subresource\"") && !hides_letters(verb, end);
 }
 
 /* Two events in one line, their line end lost. */
@@ -107,7 +122,7 @@ static int drops(place start, place end) {
     int drop = 0;
     if (!memcmp(word, "upd", 3) || !memcmp(word, "pat", 3) || !memcmp(word, "del", 3)) drop = 1;
     else if (!memcmp(word, "get\"", 4)) drop = drops_get(start, verb, end);
-    else if (!memcmp(word, "watch\"", 6)) drop = drops_watch(start, verb, end);
+    else if (!memcmp(word, "watch\"", 6)) drop = drops_watch(start, verb);
     else if (!memcmp(word, "create\"", 7)) drop = drops_create(verb, end);
     return drop && !glued(verb, end);
 }

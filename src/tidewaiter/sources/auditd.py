@@ -145,13 +145,18 @@ class AuditdReader:
         process = self._process(event, known) if meanings else None
         if process is None:
             return []
+        found = self._host.told(process, argv, meanings, shown=shown)
+        if found:
+            self._say_what_is_missing(event)
+        return found
+
+    def _say_what_is_missing(self, event: Event) -> None:
         if event.arguments is None:
             self.tally.note("auditd-no-arguments")
         elif not event.arguments.complete():
             self.tally.note("auditd-cut-arguments")
         if event.syscall is None:
             self.tally.note("auditd-no-syscall")
-        return self._host.told(process, argv, meanings, shown=shown)
 
     @staticmethod
     def _command(event: Event, known: dict[bytes, bytes]) -> tuple[tuple[str, ...], str | None]:

@@ -19,6 +19,7 @@ from tidewaiter.meaning.vocabulary import load
 from tidewaiter.meaning.wrappers import wrappers
 from tidewaiter.sources.auditd_fields import endpoint, plain
 from tidewaiter.sources.auditd_kept import Span
+from tidewaiter.sources.auditd_records import call_of
 
 _START = b"type=SYSCALL msg=audit("
 # One pass for the arguments, the addresses and the complaints of auditd; the kernel's own lines have numbers.
@@ -27,7 +28,8 @@ _RECORD = re.compile(rb"type=(?:EXECVE|1309|SOCKADDR|1306|DAEMON_ERR) (?:msg=)?a
 _SYSCALL = re.compile(rb'type=(?:SYSCALL|1300) (?:msg=)?audit\(([^)\n]*)\):[^\n]* exe=("[^"\n]*"|[^\s\x1d]*)')
 _ADDRESS = re.compile(rb" saddr=(\{[^}\n]*\}|[^\s\x1d]*)")
 _VALUE = re.compile(rb'=("[^"]*"|\S+)')
-_FIRST = re.compile(rb'[^)]*\): argc=\d+ a0=("[^"]*"|[^\s\x1d]+)')
+_FIRST = re.compile(rb'[^)]*\): argc=(\d{1,7}) a0=("[^"]*"|[^\s\x1d]+)')
+_BORDER = re.compile(rb"[\s\x1d]")
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2,})(?![^\s\x1d])")
 _SHELL_WORD = re.compile(rb"[^\s;|&()<>{}=]+")
 # With these a shell puts a word together or a program spells it, so that the word itself need not be there.
@@ -112,7 +114,11 @@ class Needles:
             end = position + before + len(_START) + len(part) - after
             lines = part.count(b"\n")
             identity = part[: part.find(b")")]
-            if part.count(b"audit(" + identity + b")") == lines - 1 and not matters(part):
+            if (
+                part.count(b"audit(" + identity + b")") == lines - 1
+                and not (before and part.count(data[position : position + before]) < lines - 1)  # another host's lines
+                and not matters(part)
+            ):
                 gone.append(identity)
                 if start < position:
                     spans.append(Span(start, position, start_line, line - start_line))
@@ -126,9 +132,9 @@ class Needles:
     def _matters(self, part: bytes) -> bool:
         """Say whether an event in one piece, from behind its first "audit(" on, may matter or is not complete."""
         at = part.find(b"type=EXECVE ")
-        program = part.find(b" exe=", 0, at)
-        if program < 0 or at < 0:
-            return b" exit=-2 " not in part[:200]  # a file that does not exist was not started
+        program = part.find(b" exe=", 0, at) if at >= 0 else -1
+        if program < 0:  # a file that does not exist was not started; a socket may be missing, too
+            return b" exit=-2 " not in part[:200] or call_of(part) != "exec"
         value = part[program + 5 : part.find(b" ", program + 5)]
         wanted = self._programs.get(value)
         if wanted or (wanted is None and self._program(value)):
@@ -136,11 +142,12 @@ class Needles:
         first = _FIRST.match(part, at)
         if first is None:
             return True
-        sort = self._sorts.get(first[1]) or self._sort(first[1])
-        if sort is _DULL:
-            return False
-        words = part[first.end() : part.find(b"\n", at)]
-        return len(words) > _LONG or self._speak(sort, words)
+        end = part.find(b"\n", at)
+        sort = self._sorts.get(first[2]) or self._sort(first[2])
+        if sort is not _DULL and (end - at > _LONG or self._speak(sort, part[first.end() : end])):
+            return True
+        # More records of the arguments may follow elsewhere, until the last argument is there in one piece.
+        return first[1] != b"1" and part.find(b" a%d=" % (int(first[1]) - 1), at) < 0
 
     def wanted(self, data: bytes) -> set[bytes]:
         """Give the identifiers of the events of which a line in this block may matter."""
@@ -160,7 +167,7 @@ class Needles:
                 address = _ADDRESS.search(body)
                 if address is None or endpoint(address[1]) is not None:
                     (found if address else going_on).add(body[: body.find(b")")])
-            elif (sorts(first[1]) or self._sort(first[1])) is _DULL:
+            elif (sorts(first[2]) or self._sort(first[2])) is _DULL:
                 if len(body) > _LONG:
                     dull.add(body[: body.find(b")")])
             elif self.arguments(body):
@@ -173,7 +180,7 @@ class Needles:
         first = _FIRST.match(body)
         if first is None:  # a long list goes on here
             return True
-        sort = self._sorts.get(first[1]) or self._sort(first[1])
+        sort = self._sorts.get(first[2]) or self._sort(first[2])
         return sort is not _DULL and self._speak(sort, body[first.end() :])
 
     def _speak(self, sort: str, words: bytes) -> bool:
@@ -220,7 +227,8 @@ class Needles:
     def _program(self, value: bytes) -> bool:
         wanted = self._programs.get(value)
         if wanted is None:
-            wanted = self._tool.match(_file_name(plain(value).removesuffix(b" (deleted)"))) is not None
+            path = plain(_BORDER.split(value, 1)[0]).removesuffix(b" (deleted)")
+            wanted = self._tool.match(_file_name(path)) is not None
             _bounded(self._programs)[value] = wanted
         return wanted
 

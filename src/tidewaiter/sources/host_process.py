@@ -5,7 +5,6 @@ Sensors differ in how they write an event; what it means does not. auditd, laure
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
@@ -14,13 +13,12 @@ from typing import Any
 
 import msgspec
 
-from tidewaiter.meaning.commandline import read_command
+from tidewaiter.meaning.commandline import quote, read_command
 from tidewaiter.meaning.vocabulary import load, resource_class
 from tidewaiter.model import Activity, Actor, Meaning, Origin, Outcome
 
 _TEXT = 500  # characters of a command line kept for people
 _MEMO = 20_000
-_SHOWN = 200  # arguments that are shown; a listing of thousands of files is no use to a reader
 _AGAIN = 1.0  # seconds in which repeated connects of one process are one act (the docker CLI tries three times)
 _EXEC_ERRORS: dict[int, Outcome] = {-13: "refused", -1: "refused"}  # EACCES, EPERM
 _CONNECT_ERRORS: dict[int, Outcome] = {-13: "refused", -1: "refused", -115: "unknown"}  # -115: EINPROGRESS
@@ -116,7 +114,7 @@ class HostReader:
         if process.exit == _NOT_FOUND or not meanings:
             return []
         outcome: Outcome = "unknown" if process.exit >= 0 else _EXEC_ERRORS.get(process.exit, "failed")
-        text = _short(shown) if shown is not None else _quoted(argv)
+        text = _short(shown) if shown is not None else _short(quote(argv))
         return [
             _activity(process, meaning, outcome, text, _identity(process, str(index), *argv))
             for index, meaning in enumerate(meanings)
@@ -181,10 +179,8 @@ def _identity(process: Process, *parts: str) -> str:
     return blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
-def _quoted(argv: Sequence[str]) -> str:
-    # An argument may be 128 KiB long; only what can be shown is quoted.
-    return _short(shlex.join(part if len(part) <= _TEXT else part[:_TEXT] for part in argv[:_SHOWN]))
-
-
 def _short(whole: str) -> str:
+    """Cut a text to what people read, without what a terminal would obey."""
+    if not whole.isprintable():
+        whole = "".join(letter if letter.isprintable() else "\ufffd" for letter in whole[: _TEXT + 1])
     return whole if len(whole) <= _TEXT else f"{whole[: _TEXT - 1]}…"

@@ -11,6 +11,7 @@ A request that names one existing object is no discovery, nor is a watch that sa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
@@ -121,6 +122,15 @@ class KubeAuditReader:
     def occurrences(self, block: Block) -> list[Occurrence]:
         """Give the same, as occurrences of templates: most records repeat a few thousand of them."""
         found: list[Occurrence] = []
+        self._read(block, found)
+        if found:
+            self.tally.kept += len(found)
+            times = [item.at for item in found]
+            self.tally.saw(min(times))
+            self.tally.saw(max(times))
+        return found
+
+    def _read(self, block: Block, found: list[Occurrence]) -> None:
         if self._triage is not None:
             kept, lines = self._triage(block.data)
             self.tally.lines_of_block = lines
@@ -129,7 +139,7 @@ class KubeAuditReader:
                 view = memoryview(block.data)
                 for start, end, index in kept:
                     self._line(view[start:end], block.line + index, block.offset + start, found)
-                return found
+                return
         raw = bytes(block.data)
         start, line, size = 0, block.line, len(raw)
         while start < size:
@@ -139,7 +149,6 @@ class KubeAuditReader:
             lines = raw.count(b"\n", start, end) + (end == size and raw[-1:] != b"\n")
             self._chunk(raw, start, end, block.offset, line, lines, found)
             start, line = end, line + lines
-        return found
 
     def _chunk(
         self, raw: bytes, start: int, end: int, base: int, line: int, lines: int, found: list[Occurrence]
@@ -193,6 +202,7 @@ class KubeAuditReader:
                 self._cannot_read(problem, line, offset, bytes(item))
 
     def _cannot_read(self, problem: Exception, line: int, offset: int, raw: bytes = b"") -> None:
+        raw = raw.rstrip(b"\r\n")
         self.tally.cannot_read(line=line, offset=offset, reason=f"not-an-event: {problem}", raw=raw)
 
     def _occurrence(self, event: Event, line: int, offset: int, found: list[Occurrence]) -> None:
@@ -205,13 +215,14 @@ class KubeAuditReader:
             return
         ref = bytes(event.objectRef)
         # The target belongs to the key only where it says more than the objectRef does.
-        telling = verb == "watch" or "fieldSelector" in uri or "dryRun" in uri or b'"resource"' not in ref
+        telling = verb == "watch" or "fieldSelector" in uri or "dryRun" in uri or not _RESOURCE.search(ref)
         parts = b"\n".join((event.user, event.impersonatedUser, event.sourceIPs, ref, event.responseStatus))
         key = (parts, event.userAgent, verb, uri if telling else "")
         try:
             template = self._templates[key]
         except KeyError:
-            template = _bounded(self._templates)[key] = self._template(event, verb, uri)
+            target = uri if telling else uri.partition("?")[0]
+            template = _bounded(self._templates)[key] = self._template(event, verb, target)
         if template is None:
             return
         stamp = event.requestReceivedTimestamp or event.stageTimestamp
@@ -221,8 +232,6 @@ class KubeAuditReader:
             return
         self._stages[event.stage] = self._stages.get(event.stage, 0) + 1
         identity = f"{(event.auditID or '')[:64]}@{stamp}#{crc32(uri.encode('utf-8', 'surrogatepass')):x}"
-        self.tally.saw(at)
-        self.tally.kept += 1
         found.append(Occurrence(template, identity, at, f"{verb} {uri[:_TEXT]}", line, offset))
 
     def _template(self, event: Event, verb: str, uri: str) -> Activity | None:
@@ -272,6 +281,7 @@ _NOT_KEPT = frozenset({"watch", "probe", "update", "delete"})
 # Reading one object whose name one knows is no discovery; every controller does it all day. Guessing names is seen by
 # the refusals and the failures.
 _HARMLESS = frozenset({"answered", "unknown"})
+_RESOURCE = re.compile(rb'\A\{"resource":"[^"]')  # as Go begins an objectRef
 _NO_TIME = datetime(1, 1, 1, tzinfo=UTC)  # of a template
 _TEXT = 500  # characters of a request target kept for people
 _MEMO = 50_000
@@ -304,6 +314,7 @@ def _client(own: bytes, target: bytes, peers: bytes, agent: str | None) -> _Clie
 
 def _shape(target: _ObjectRef, verb: str, uri: str) -> _Shape | None:
     """Say what a request means, if it is of a sort that is kept."""
+    uri = uri.replace("#", "%23")  # a server knows of no fragments
     request = _request(target, verb, uri)
     if request is None:
         meaning = kube_api.read_non_resource(uri) if uri and verb in _READING and not target.resource else None

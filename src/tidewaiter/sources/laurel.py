@@ -118,10 +118,10 @@ class LaurelReader:
         if call == "exec" and process.exit >= 0 and process.exe:
             argv = (process.exe,)
             meanings = self._host.understand(argv, process.exe)
-            found = self._host.told(process, argv, meanings, shown=_title(event.PROCTITLE) or process.exe)
-            if found:
+            told = self._host.told(process, argv, meanings, shown=_title(event.PROCTITLE) or process.exe)
+            if told:
                 self.tally.note("auditd-no-arguments")
-            return found
+            return told
         return []
 
     def finish(self) -> Iterator[Activity]:

@@ -16,11 +16,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import duckdb
 import msgspec
 
 from tidewaiter.errors import StoreError
 from tidewaiter.model import Activity
+
+try:
+    # The engine itself, without duckdb's Python wrappers for relations and expressions: a start 0.1 CPU s shorter.
+    import _duckdb as duckdb
+except ImportError:  # a duckdb that is put together in another way
+    import duckdb  # type: ignore[no-redef]  # one name for either
 
 _FILE = "tidewaiter.duckdb"
 _LAYOUT = 1  # version of schema/*.sql; a store of another layout is refused, never guessed at

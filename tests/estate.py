@@ -1,0 +1,107 @@
+"""A small estate, made by hand: who read what on which day. `Estate().reads("nodes", day=5)` is one answered list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from factories import activity, actor, context, origin
+
+from tidewaiter.baseline import measure
+from tidewaiter.model import Actor, Episode
+from tidewaiter.store import Context, Occurrence, Store
+
+FIRST = datetime(2026, 11, 2, tzinfo=UTC)  # day 0, a Monday
+WEB = actor(name="shop/web")
+TRIPWIRE = "kube-list-everything@1"
+
+
+class Fact(NamedTuple):
+    """One activity, with what the recognisers said of it; equal contexts are stored once."""
+
+    context: Context
+    id: str
+    at: datetime
+
+
+def moment(day: int, clock: str = "09:00:00") -> datetime:
+    """Give a time of a day of the estate; "25:00:00" is the next morning."""
+    hours, minutes, seconds = clock.split(":")
+    return FIRST + timedelta(days=day, hours=int(hours), minutes=int(minutes), seconds=float(seconds))
+
+
+def reads(
+    *kinds: str,
+    day: int,
+    clock: str = "09:00:00",
+    by: Actor = WEB,
+    every: timedelta = timedelta(seconds=1),
+    network: str | None = "10.42.3.0/24",
+    network_kind: str = "private",
+    tripwires: tuple[str, ...] = (),
+    learn: bool = False,
+    **over: Any,
+) -> list[Fact]:
+    """Give one list of each kind, one after the other; `over` are fields of the activity."""
+    facts = []
+    for number, kind in enumerate(kinds):
+        complete = {"kind": kind, "scope": "namespace", "namespace": "shop", "traits": (), "tool": "app/1.0", **over}
+        said = context(
+            context=0,
+            a=activity(id="", at=FIRST, text="", actor=by, origin=origin(line=0, offset=0), **complete),
+            recognised=() if tripwires else ("kube-list-namespace@1",),
+            tripwires=tripwires,
+            role="tripwire" if tripwires else "evidence",
+            network=network,
+            network_kind=network_kind,
+            learn=learn,
+        )
+        at = moment(day, clock) + number * every
+        name = f"{by.name} {at:%d-%H:%M:%S.%f} {kind} {complete.get('outcome', '')} {number}"
+        facts.append(Fact(said, name, at))
+    return facts
+
+
+def days(*kinds: str, count: int, first: int = 0, **over: Any) -> list[Fact]:
+    """Give the same reads on several days."""
+    return [fact for day in range(first, first + count) for fact in reads(*kinds, day=day, **over)]
+
+
+def others(count: int, *kinds: str, name: str = "peer", first: int = 0, among: int = 5, **over: Any) -> list[Fact]:
+    """Give so many peers that read these kinds day after day."""
+    return [
+        fact
+        for number in range(count)
+        for fact in days(*kinds, first=first, count=among, by=actor(name=f"shop/{name}-{number}"), **over)
+    ]
+
+
+def fill(store: Store, facts: Iterable[Fact]) -> None:
+    """Put facts into a store, in their order, as the pipeline does."""
+    numbers: dict[bytes, int] = {}
+    for fact in facts:
+        key = store._encoder.encode(fact.context)
+        if key not in numbers:
+            numbers[key] = store.next_context()
+            store.add_context(Context(**{**_fields(fact.context), "context": numbers[key]}))
+        store.add([Occurrence(numbers[key], fact.id, fact.at, "", 1, 1)])
+    store.settle()
+
+
+def _fields(said: Context) -> dict[str, Any]:
+    return {name: getattr(said, name) for name in said.__struct_fields__}
+
+
+def episodes(
+    facts: Iterable[Fact],
+    *,
+    hits: Sequence[measure.Hit] = (),
+    weights: dict[str, float] | None = None,
+    **young: int,
+) -> list[Episode]:
+    """Measure an estate."""
+    with Store() as store:
+        fill(store, facts)
+        measure.profile(store, **young)
+        return list(measure.episodes(store, hits, weights or {}))

@@ -154,13 +154,13 @@ def steps() -> tuple[list[tuple[str, str, float]], float]:
     bits = {item.measure: item.bits for item in whole.surprises}
     rows = [
         ("anybody: 3 of 20 accounts read nodes", "(3 + 0.5) / (20 + 1)", estate),
-        ("its peers: 1 of 4 people read nodes", f"(1 + 2 × {estate:.2f}) / (4 + 2)", peers),
-        ("ada herself: on none of 8 days", f"(0 + 2 × {peers:.2f}) / (8 + 2)", own),
+        ("its peers: 1 of 4 people read nodes", f"(1 + 2 * {estate:.2f}) / (4 + 2)", peers),
+        ("ada herself: on none of 8 days", f"(0 + 2 * {peers:.2f}) / (8 + 2)", own),
         ("bits of reading nodes", f"-log2({own:.3f})", value),
         ("bits of reading anything new: 1 of 8 days", "-log2((1 + 0.2) / (8 + 2))", something),
-        ("**new-kind**: the smaller of both, × 8 / (8 + 2)", f"{min(value, something):.2f} × 0.8", bits["new-kind"]),
+        ("**new-kind**: the smaller of both, * 8 / (8 + 2)", f"{min(value, something):.2f} * 0.8", bits["new-kind"]),
         ("**new-network**: likewise, + 2 for a public address", "see above", bits["new-network"]),
-        ("**refusals**: 3 kinds it was never refused", "2 × log2(1 + 3)", bits["refusals"]),
+        ("**refusals**: 3 kinds it was never refused", "2 * log2(1 + 3)", bits["refusals"]),
     ]
     return rows, judge(whole).bits
 

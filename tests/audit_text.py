@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.generate_auditd import execve_records, value
+_PLAIN = frozenset(range(0x21, 0x7F)) - {0x22}
 
 SYSCALL = (
     "arch=c000003e syscall={call} success={success} exit={code} a0=1 a1=2 a2=3 a3=4 items=2 ppid=1 pid={pid} "
@@ -42,6 +42,28 @@ def event(
     if saddr is not None:
         lines.append(f"{header('SOCKADDR')}saddr={saddr}")
     return [*lines, f'{header("CWD")}cwd="/"', f"{header('PROCTITLE')}proctitle=6C73002D6C"]
+
+
+def value(text: str, *, encode: bool = False) -> str:
+    """Write a text as the kernel does: in quotes, or as hex when it holds a space, a quote or other bytes."""
+    raw = text.encode()
+    return f'"{text}"' if _PLAIN.issuperset(raw) and not encode else raw.hex().upper()
+
+
+def execve_records(header: str, argv: Sequence[str], *, limit: int, encode: bool) -> list[str]:
+    """Give the EXECVE records; an argument over `limit` characters goes on in further records."""
+    lines = [f"{header}argc={len(argv)}"]
+    for index, argument in enumerate(argv):
+        written = value(argument, encode=encode)
+        body, quote = written.strip('"'), written[:1] if written.startswith('"') else ""
+        if len(body) <= limit:
+            lines[-1] += f" a{index}={written}"
+            continue
+        step = max(limit - limit % 2, 2)  # two digits are one byte
+        pieces = [body[start : start + step] for start in range(0, len(body), step)]
+        lines[-1] += f" a{index}_len={len(body)} a{index}[0]={quote}{pieces[0]}{quote}"
+        lines += [f"{header} a{index}[{at}]={quote}{piece}{quote}" for at, piece in enumerate(pieces[1:], 1)]
+    return lines
 
 
 def unix(path: str) -> str:

@@ -52,7 +52,7 @@ def test_fields_of_both_alphabets() -> None:
         ([b' a1[1]="def"', b' argc=2 a0="x" a1_len=6 a1[0]="abc"'], ("x", "abcdef"), True),
         ([b' argc=2 a0="x" a1_len=6 a1[0]="abc"'], ("x", "abc"), False),
         # The letter и (D0B8) lies across the cut.
-        ([b' argc=1 a0_len=8 a0[0]=61D0', b" a0[1]=B862"], ("aиb",), True),
+        ([b" argc=1 a0_len=8 a0[0]=61D0", b" a0[1]=B862"], ("aиb",), True),
         ([b' argc=99999999999 a0="x"'], ("x",), False),
         ([b""], (), False),
     ],

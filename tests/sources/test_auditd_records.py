@@ -8,7 +8,9 @@ import pytest
 from tidewaiter.sources.auditd_records import Assembler, Event, Record, call_of, record, time_of
 
 ID = b"1795425714.720:14006"
-SYSCALL = b'type=SYSCALL msg=audit(1795425714.720:14006): arch=c000003e syscall=59 success=yes exit=0 exe="/x" key=(null)'
+SYSCALL = (
+    b'type=SYSCALL msg=audit(1795425714.720:14006): arch=c000003e syscall=59 success=yes exit=0 exe="/x" key=(null)'
+)
 EXECVE = b'type=EXECVE msg=audit(1795425714.720:14006): argc=2 a0="docker" a1="ps"'
 CONNECT = b"type=SYSCALL msg=audit(1795425714.720:14006): arch=c000003e syscall=42 success=yes exit=0 a0=3"
 SOCKADDR = b"type=SOCKADDR msg=audit(1795425714.720:14006): saddr=0100AA"
@@ -21,7 +23,10 @@ TITLE = b"type=PROCTITLE msg=audit(1795425714.720:14006): proctitle=6964"
         (EXECVE, (b"", b"EXECVE", b' argc=2 a0="docker" a1="ps"')),
         (b"node=n1 " + TITLE, (b"n1", b"PROCTITLE", b" proctitle=6964")),
         (b"Nov 23 09:00:00 h audispd: node=n1 " + TITLE, (b"n1", b"PROCTITLE", b" proctitle=6964")),
-        (b"Nov 23 09:00:00 h kernel: audit: type=1309 audit(1795425714.720:14006): argc=1", (b"", b"EXECVE", b" argc=1")),
+        (
+            b"Nov 23 09:00:00 h kernel: audit: type=1309 audit(1795425714.720:14006): argc=1",
+            (b"", b"EXECVE", b" argc=1"),
+        ),
         (b"type=UNKNOWN[1334] msg=audit(1795425714.720:14006): prog-id=1", (b"", b"UNKNOWN[1334]", b" prog-id=1")),
         (b"type=EXECVE msg=audit(1795425714:x): argc=1", None),
         (b"Nov 23 09:00:00 h sshd: hello", None),

@@ -452,7 +452,7 @@ def test_says_how_an_unreadable_line_begins() -> None:
             offset=len(GOOD),
             reason="not-an-event: Input data was truncated",
             sample=b'{"kind":"Event"\n',
-        )  # fmt: skip
+        )
     ]
 
 

@@ -15,8 +15,9 @@ _NODE = "system:node:"
 @cache
 def _components() -> dict[str, frozenset[str]]:
     words = load("kube_identities.yml")
-    found = {name: frozenset(programs) for name, programs in words["components"].items()}
-    programs = frozenset(words["controllers"]["programs"])
+    whole = words["multicall"]
+    found = {name: frozenset([*programs, *whole]) for name, programs in words["components"].items()}
+    programs = frozenset([*words["controllers"]["programs"], *whole])
     for name in words["controllers"]["names"]:
         found[f"{_SERVICE_ACCOUNT}kube-system:{name}"] = programs
     return found

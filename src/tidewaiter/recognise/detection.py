@@ -21,7 +21,8 @@ _MODIFIERS = {
     "list": _TEXT,
 }
 _EVERYWHERE = frozenset(("windash", "expand"))  # the first has no effect here: no field holds a Windows command line
-_PLACEHOLDERS = {"offensive_tools": "offensive_tools.yml"}  # name in %...% -> list in packs/vocabulary
+# Name in %...% -> list in packs/vocabulary.
+_PLACEHOLDERS = {"offensive_tools": "offensive_tools.yml", "web_accounts": "web_accounts.yml"}
 
 
 def check(document: Document, reads: Sequence[Plane]) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 from factories import activity, actor, context, origin
 
 from tidewaiter.baseline import measure
-from tidewaiter.model import Actor, Episode
+from tidewaiter.model import Actor, Breadth, Departure, Episode, Surprise
 from tidewaiter.store import Context, Occurrence, Store
 
 FIRST = datetime(2026, 11, 2, tzinfo=UTC)  # day 0, a Monday
 WEB = actor(name="shop/web")
-TRIPWIRE = "kube-list-everything@1"
+KINDS = [f"kind{number:02}" for number in range(27)]
+FAST = timedelta(milliseconds=50)
 
 
 class Fact(NamedTuple):
@@ -58,7 +59,7 @@ def reads(
             learn=learn,
         )
         at = moment(day, clock) + number * every
-        name = f"{by.name} {at:%d-%H:%M:%S.%f} {kind} {complete.get('outcome', '')} {number}"
+        name = f"{by.name} {by.via} {at:%d-%H:%M:%S.%f} {kind} {complete.get('outcome', '')} {number}"
         facts.append(Fact(said, name, at))
     return facts
 
@@ -75,6 +76,9 @@ def others(count: int, *kinds: str, name: str = "peer", first: int = 0, among: i
         for number in range(count)
         for fact in days(*kinds, first=first, count=among, by=actor(name=f"shop/{name}-{number}"), **over)
     ]
+
+
+PAST = days("pods", "services", count=5)  # Monday to Friday, one second apart, at 09:00
 
 
 def fill(store: Store, facts: Iterable[Fact]) -> None:
@@ -105,3 +109,25 @@ def episodes(
         fill(store, facts)
         measure.profile(store, **young)
         return list(measure.episodes(store, hits, weights or {}))
+
+
+def departure(dimension: str, value: str, **over: Any) -> Departure:
+    """Give a value that is new to an account of five days that nobody is like."""
+    complete = {"prior": 0, "history": 5, "innovations": 0}
+    nobody = {"peers_known": 0, "peers": 0, "estate_known": 0, "estate": 0}
+    return Departure(dimension=dimension, value=value, **{**complete, **nobody, **over})
+
+
+def surprise(measured: str, observed: str, bits: float, usual: str = "", **over: Any) -> Surprise:
+    """Give a surprise about such an account."""
+    complete = {"peers": "0 of 0", "history_days": 5, **over}
+    return Surprise(measure=measured, observed=observed, usual=usual, bits=bits, **complete)
+
+
+def windows(observed: tuple[int, int, int, int], usual: int | None, peers: float | None) -> tuple[Breadth, ...]:
+    """Give the breadth of an episode: what was seen in each window; usual values are the same in all."""
+    names = ("10s", "10min", "1h", "24h")
+    return tuple(
+        Breadth(window=name, observed=seen, usual=usual, peers=peers)
+        for name, seen in zip(names, observed, strict=True)
+    )

@@ -23,7 +23,7 @@ _ANYBODYS = {
     "system:serviceaccount:default:default",
     *("default/default", "velero/velero", "system:serviceaccount:velero:velero"),  # what an installation is given
 }
-_BINARY = {".msgpack"}  # made from the .yml files beside it
+_BINARY = {".msgpack", ".so", ".pyd"}  # made from the text beside it
 
 needs_data = pytest.mark.skipif(not SHARED.is_dir(), reason=f"no labelled data at {SHARED}")
 

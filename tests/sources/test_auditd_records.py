@@ -28,6 +28,7 @@ TITLE = b"type=PROCTITLE msg=audit(1795425714.720:14006): proctitle=6964"
             (b"", b"EXECVE", b" argc=1"),
         ),
         (b"type=UNKNOWN[1334] msg=audit(1795425714.720:14006): prog-id=1", (b"", b"UNKNOWN[1334]", b" prog-id=1")),
+        (b"type=DAEMON_CONFIG msg=audit(1795425714.720:14006) changed", (b"", b"DAEMON_CONFIG", b" changed")),
         (b"type=EXECVE msg=audit(1795425714:x): argc=1", None),
         (b"Nov 23 09:00:00 h sshd: hello", None),
         (b"", None),
@@ -68,7 +69,8 @@ def test_calls(body: bytes, call: str | None) -> None:
 
 
 def assembled(lines: list[bytes], window: int = 10_000) -> list[Event]:
-    assembler, found, offset = Assembler(window), [], 0
+    assembler, offset = Assembler(window), 0
+    found: list[Event] = []
     for number, line in enumerate(lines, 1):
         one = record(line, number, offset)
         assert one is not None

@@ -1,5 +1,5 @@
 -- How many distinct kinds an actor read within 10 seconds, 10 minutes, an hour and a day: exact sliding windows
--- (t - width, t], both for the moment and as the most of each earlier day. API discovery is not inventory.
+-- [t - width, t], both ends included, for the moment and as the most of each earlier day. API discovery is not inventory.
 
 -- Who never read five kinds is never broad, whatever the window: most actors of an estate.
 CREATE OR REPLACE TEMPORARY TABLE broad AS

@@ -14,6 +14,7 @@ Persona = Literal["quiet", "regular", "hunter"]
 _STEPS: tuple[tuple[float, Level], ...] = ((28, "critical"), (16, "high"), (10, "medium"), (5, "low"), (0, "info"))
 _SHOWN: dict[Persona, Level] = {"quiet": "medium", "regular": "low", "hunter": "info"}
 _CAP_LEARNING = 9.9  # bits: without tripwires nothing in an estate that is still being learnt goes above "low"
+_SUREST = 0.99  # what is inferred from a log is never certain
 _CAP_REFUSED = 27.9  # bits: who was refused everything has learnt little yet
 
 
@@ -29,7 +30,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 
 def judge(episode: Episode) -> Judgement:
     """Weigh tripwires and surprises together."""
-    bits = episode.tripwire_bits + sum(item.bits for item in episode.surprises)
+    # Rounded as it is shown: 1.3 + 0.6 + 8.1 must reach the 10 that a reader counts.
+    bits = round(episode.tripwire_bits + sum(item.bits for item in episode.surprises), 1)
     if not episode.tripwires and episode.estate_learning:
         bits = min(bits, _CAP_LEARNING)
     if episode.answered == 0:
@@ -37,9 +39,9 @@ def judge(episode: Episode) -> Judgement:
     level = next(level for least, level in _STEPS if bits >= least)
     return Judgement(
         level=level,
-        confidence=round(1 - 2 ** (-bits / 6), 2),
+        confidence=min(round(1 - 2 ** (-bits / 6), 2), _SUREST),
         decision="suspicious" if level in {"medium", "high", "critical"} else "benign",
-        bits=round(bits, 1),
+        bits=bits,
         headline=_headline(episode, episode.surprises),
     )
 

@@ -97,7 +97,7 @@ class _Page:
     def _facts(self, finding: Finding) -> Iterator[str]:
         looked_at = finding.looked_at
         requests = self._say.say(
-            "label.requests",
+            "label.requests" if looked_at.answered or looked_at.refused else "label.requests.unknown",
             requests=self._say.many("count.requests", looked_at.requests),
             answered=looked_at.answered,
             refused=looked_at.refused,

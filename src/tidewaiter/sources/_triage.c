@@ -34,10 +34,10 @@ static place find(place from, place to, const char *needle, size_t size) {
 /* The target lies in [uri, uri_end); NULL when it is not written as Go writes it. */
 static place target(place start, place verb, place *uri_end) {
     place uri = FIND(start, verb, URI);
-    if (!uri || verb - uri < (ptrdiff_t)sizeof(URI) + 1 || verb[-1] != ',' || verb[-2] != '"') return NULL;
+    if (!uri || verb - uri < (ptrdiff_t)sizeof(URI) + 1) return NULL;
     uri += sizeof(URI) - 1;
     *uri_end = verb - 2;
-    if (memchr(uri, '"', (size_t)(*uri_end - uri))) return NULL; /* something stands between target and verb */
+    if (memchr(uri, '"', (size_t)(*uri_end - uri))) return NULL; /* more than `",` stands between target and verb */
     for (place at = uri; (at = memchr(at, '\\', (size_t)(*uri_end - at))); at += 6)
         if (!BEGINS(at, *uri_end, "\\u0026")) return NULL;
     return uri;
@@ -53,7 +53,7 @@ static Py_ssize_t slashes(place from, place to) {
 }
 
 static int names_one(place uri, place stop) {
-    if (stop == uri || stop[-1] == '/' || memchr(uri, '%', (size_t)(stop - uri)) || FIND(uri, stop, "//")) return 0;
+    if (memchr(uri, '%', (size_t)(stop - uri)) || FIND(uri, stop, "//")) return 0;
     Py_ssize_t depth = slashes(uri, stop);
     if (BEGINS(uri, stop, "/api/v1/")) return depth == 4 || (depth == 6 && BEGINS(uri + 8, stop, "namespaces/"));
     if (!BEGINS(uri, stop, "/apis/")) return 0;
@@ -76,7 +76,7 @@ static int drops_get(place start, place verb, place end) {
     place query = memchr(uri, '?', (size_t)(uri_end - uri));
     if (!names_one(uri, query ? query : uri_end)) return 0;
     for (place code = verb; (code = FIND(code, end, "\"code\"")); code += 6) {
-        if (end - code <= 10 || code[6] != ':' || (code[7] != '2' && code[7] != '3')) return 0;
+        if (end - code <= 10 || (code[7] != '2' && code[7] != '3')) return 0;
         if (code[10] >= '0' && code[10] <= '9') return 0;
     }
     return !hides_letters(verb, end);

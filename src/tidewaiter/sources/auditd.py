@@ -25,9 +25,9 @@ from tidewaiter.sources.host_process import HostReader, Process
 
 NAME = "auditd"
 # At most one match a line: as many matches as lines proves that every line is a record.
-_IDS = re.compile(rb"\ntype=\S+ msg=audit\((\d+\.\d+:\d+)\):")
-_NODE_IDS = re.compile(rb"\nnode=\S+ type=\S+ msg=audit\((\d+\.\d+:\d+)\):")
-_RELAYED_IDS = re.compile(rb"\n[^\n]*?\btype=\S+ (?:msg=)?audit\((\d+\.\d+:\d+)\):")
+_IDS = re.compile(rb"\ntype=\S+ msg=audit\((\d+\.\d+:\d+)\)")
+_NODE_IDS = re.compile(rb"\nnode=\S+ type=\S+ msg=audit\((\d+\.\d+:\d+)\)")
+_RELAYED_IDS = re.compile(rb"\n[^\n]*?\btype=\S+ (?:msg=)?audit\((\d+\.\d+:\d+)\)")
 _LOST = re.compile(rb"\baudit: .*(?:backlog limit exceeded|audit_lost=[1-9]|audit_backlog=)")  # the kernel complains
 _NO_AUID = re.compile(rb"type=(?:SYSCALL|1300) [^\n]* auid=(?:4294967295|-1|unset) ")
 _LOCAL_ADDRESS = re.compile(rb"saddr=(?:0100|0001|\{ ?saddr_fam=local|\{ ?fam=local)")

@@ -19,7 +19,6 @@ from tidewaiter.meaning.vocabulary import load
 from tidewaiter.meaning.wrappers import wrappers
 from tidewaiter.sources.auditd_fields import endpoint, plain
 from tidewaiter.sources.auditd_kept import Span
-from tidewaiter.sources.auditd_records import call_of
 
 _START = b"type=SYSCALL msg=audit("
 # One pass for the arguments, the addresses and the complaints of auditd; the kernel's own lines have numbers.
@@ -133,8 +132,8 @@ class Needles:
         """Say whether an event in one piece, from behind its first "audit(" on, may matter or is not complete."""
         at = part.find(b"type=EXECVE ")
         program = part.find(b" exe=", 0, at) if at >= 0 else -1
-        if program < 0:  # a file that does not exist was not started; a socket may be missing, too
-            return b" exit=-2 " not in part[:200] or call_of(part) != "exec"
+        if program < 0:  # its arguments may come later
+            return True
         value = part[program + 5 : part.find(b" ", program + 5)]
         wanted = self._programs.get(value)
         if wanted or (wanted is None and self._program(value)):
@@ -159,7 +158,9 @@ class Needles:
         return found
 
     def _by_records(self, data: bytes) -> set[bytes]:
-        found, going_on, dull = set(), set(), set()
+        found: set[bytes] = set()
+        going_on: set[bytes] = set()
+        dull: set[bytes] = set()
         first_argument, sorts = _FIRST.match, self._sorts.get
         for body in _RECORD.findall(data):
             first = first_argument(body)

@@ -16,8 +16,9 @@ from typing import NamedTuple
 from tidewaiter.sources.auditd_fields import Arguments, addresses, fields
 
 WINDOW = 2 << 20  # bytes between the first and the last record of one event; about 9000 records
-# auditd, an audisp plug-in through syslog (anything before it), or the kernel's own line, where the type is a number.
-HEADER = re.compile(rb"(?:\bnode=(\S+) )?\btype=(\S+) (?:msg=)?audit\((\d+\.\d+:\d+)\):")
+# auditd (on RHEL 7 some records have no colon), an audisp plug-in through syslog (anything before it), or the kernel's
+# own line, where the type is a number.
+HEADER = re.compile(rb"(?:\bnode=(\S+) )?\btype=(\S+) (?:msg=)?audit\((\d+\.\d+:\d+)\):?")
 _TYPES = {b"1300": b"SYSCALL", b"1309": b"EXECVE", b"1306": b"SOCKADDR", b"1327": b"PROCTITLE"}
 _EXEC, _CONNECT, _UNKNOWN = "exec", "connect", "unknown"
 # System call numbers by architecture (arch= is the AUDIT_ARCH constant of linux/audit.h).

@@ -160,7 +160,7 @@ class KubeAuditReader:
         if len(events) != lines:  # a broken or blank line: find it
             while start < end:
                 stop = raw.find(b"\n", start, end) + 1 or end
-                self._line(raw[start:stop], line, base + start, found)
+                self._line(raw[start:stop].removesuffix(b"\n"), line, base + start, found)
                 start, line = stop, line + 1
             return
         self.tally.records += lines
@@ -202,7 +202,6 @@ class KubeAuditReader:
                 self._cannot_read(problem, line, offset, bytes(item))
 
     def _cannot_read(self, problem: Exception, line: int, offset: int, raw: bytes = b"") -> None:
-        raw = raw.rstrip(b"\r\n")
         self.tally.cannot_read(line=line, offset=offset, reason=f"not-an-event: {problem}", raw=raw)
 
     def _occurrence(self, event: Event, line: int, offset: int, found: list[Occurrence]) -> None:

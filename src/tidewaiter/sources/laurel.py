@@ -193,7 +193,7 @@ def _endpoint(address: Any) -> Endpoint | None:
 
 def sniff(lines: Sequence[bytes]) -> int:
     """Count the sample lines that are laurel's events."""
-    return sum(line.startswith(b'{"ID":"') or (b'"ID":"' in line[:80] and b'"SYSCALL":{' in line) for line in lines)
+    return sum(line.startswith(b'{"ID"') or (b'"ID":"' in line[:80] and b'"SYSCALL":{' in line) for line in lines)
 
 
 def reader(tally: Tally) -> Reader:

@@ -57,7 +57,7 @@ def what_sentences(
     """Say who did what, when, from where, with what, and what came of it."""
     sentences = [
         wording.say(
-            "what.summary",
+            "what.summary" if looked_at.answered or looked_at.refused else "what.summary.unknown",
             actor=actor_phrase(wording, actor),
             requests=wording.many("count.requests", looked_at.requests),
             when=when_phrase(wording, opens, closes),

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import pytest
+from factories import episode, surprise
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidewaiter.findings.judge import Judgement, Persona, at_least, is_shown, judge
+from tidewaiter.model import LEVELS, Episode, Level, Tripwire
+
+TRIPWIRE = Tripwire(recogniser="kube-review-flood@1", weight=8.0, times=1, prior=0)
+
+
+def weighing(bits: float, **over: object) -> Episode:
+    """Give an episode with one surprise of so many bits, and nothing else."""
+    return episode(surprises=(surprise(bits=bits),), **over)
+
+
+@pytest.mark.parametrize(
+    ("bits", "level"),
+    [
+        (0.0, "info"),
+        (4.9, "info"),
+        (5.0, "low"),
+        (9.9, "low"),
+        (10.0, "medium"),
+        (15.9, "medium"),
+        (16.0, "high"),
+        (27.9, "high"),
+        (28.0, "critical"),
+        (99.0, "critical"),
+    ],
+)
+def test_levels_begin_at_bits(bits: float, level: Level) -> None:
+    found = judge(weighing(bits))
+    assert (found.level, found.bits) == (level, bits)
+    assert found.decision == ("benign" if level in {"info", "low"} else "suspicious")
+
+
+@pytest.mark.parametrize(
+    ("bits", "confidence"), [(0.0, 0.0), (3.0, 0.29), (6.0, 0.5), (12.0, 0.75), (18.0, 0.88), (99.0, 0.99)]
+)
+def test_confidence_grows_and_is_never_certain(bits: float, confidence: float) -> None:
+    """Half of what is left with each six bits."""
+    assert judge(weighing(bits)).confidence == confidence
+
+
+def test_tripwires_and_surprises_add_up() -> None:
+    given_ = episode(
+        tripwires=(TRIPWIRE,),
+        tripwire_bits=8.0,
+        surprises=(surprise(bits=1.5), surprise(measure="new-network", bits=1.0)),
+    )
+    assert judge(given_) == Judgement(
+        level="medium", confidence=0.7, decision="suspicious", bits=10.5, headline="rule.kube-review-flood"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "bits", "level"),
+    [
+        (weighing(40, estate_learning=True), 9.9, "low"),
+        (weighing(9, estate_learning=True), 9, "low"),
+        (weighing(40, estate_learning=True, tripwires=(TRIPWIRE,), tripwire_bits=8.0), 48, "critical"),
+        (weighing(40, state="learning"), 40, "critical"),  # the estate is known, only the actor is not
+        (weighing(40, answered=0), 27.9, "high"),
+        (weighing(40, answered=0, tripwires=(TRIPWIRE,), tripwire_bits=8.0), 27.9, "high"),
+        (weighing(20, answered=0), 20, "high"),
+        (weighing(40, answered=1), 40, "critical"),
+    ],
+    ids=[
+        "young estate",
+        "young estate, weak",
+        "young estate, tripwire",
+        "young actor",
+        "all refused",
+        "all refused, tripwire",
+        "all refused, weaker",
+        "one answer",
+    ],
+)
+def test_caps(given: Episode, bits: float, level: Level) -> None:
+    found = judge(given)
+    assert (found.bits, found.level) == (bits, level)
+
+
+@pytest.mark.parametrize(
+    ("given", "headline"),
+    [
+        (weighing(3), "new-kind"),
+        (episode(surprises=(surprise(measure="breadth"), surprise(measure="new-hour"))), "breadth"),
+        (episode(surprises=()), "plain"),
+        (episode(surprises=(surprise(bits=30),), tripwires=(TRIPWIRE,)), "rule.kube-review-flood"),
+        (
+            episode(tripwires=(Tripwire(recogniser="a-b@12", weight=9, times=1, prior=0), TRIPWIRE)),
+            "rule.a-b",
+        ),
+    ],
+)
+def test_headline(given: Episode, headline: str) -> None:
+    assert judge(given).headline == headline
+
+
+@given(st.floats(0, 60), st.floats(0, 60), st.booleans(), st.booleans())
+def test_more_bits_never_judge_lower(few: float, more: float, learning: bool, refused: bool) -> None:
+    low, high = sorted((few, more))
+    over = {"estate_learning": learning, "answered": 0 if refused else 3}
+    less, most = judge(weighing(low, **over)), judge(weighing(high, **over))
+    assert at_least(most.level, less.level)
+    assert most.confidence >= less.confidence
+
+
+@pytest.mark.parametrize("least", LEVELS)
+@pytest.mark.parametrize("level", LEVELS)
+def test_at_least(level: Level, least: Level) -> None:
+    order = ["info", "low", "medium", "high", "critical"]
+    assert at_least(level, least) is (order.index(level) >= order.index(least))
+
+
+@pytest.mark.parametrize(
+    ("persona", "shown"),
+    [
+        ("quiet", ["medium", "high", "critical"]),
+        ("regular", ["low", "medium", "high", "critical"]),
+        ("hunter", ["info", "low", "medium", "high", "critical"]),
+    ],
+)
+def test_personas(persona: Persona, shown: list[Level]) -> None:
+    assert [level for level in LEVELS if is_shown(level, persona)] == shown

@@ -12,9 +12,8 @@ from architecture.tree import BENCH, PACKAGE, ROOT, TESTS, modules, relative, tr
 
 # Modules whose test is elsewhere, and why.
 _WITHOUT_TEST = {
-    "src/tidewaiter/__main__.py": "one call; tests/cli/test_cli.py runs `python -m tidewaiter`",
+    "src/tidewaiter/__main__.py": "ends the process; tests/docs/test_examples.py runs the program",
     "src/tidewaiter/model.py": "fields only; every test compares its values",
-    "src/tidewaiter/sources/contract.py": "values that readers fill; tests/sources compares them",
 }
 # Tests of no single module, and why.
 _WITHOUT_MODULE = {

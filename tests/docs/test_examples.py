@@ -15,6 +15,7 @@ from docs.pages import PAGES, ROOT, blocks, name_of, read, script
 
 from tidewaiter.baseline import weigh
 from tidewaiter.cli.rules import run_examples
+from tidewaiter.findings import judge
 from tidewaiter.model import Departure
 from tidewaiter.sources.catalogue import recognise_format, sources
 
@@ -35,6 +36,19 @@ def test_the_worked_example_follows_the_formula() -> None:
     assert numbers["bits of reading nodes"] == pytest.approx(weigh.value_bits(nodes))
     assert 2 ** -numbers["bits of reading nodes"] == pytest.approx(numbers["ada herself"])
     assert sum(numbers[name] for name in ("new-kind", "new-network", "refusals")) == pytest.approx(total)
+
+
+def test_the_numbers_of_the_explanation_are_those_of_the_program() -> None:
+    page = read(ROOT / "docs" / "explanation" / "how-it-judges.md")
+    rows = re.findall(r"^\| (?:below )?(\d+) \| (\w+) \| \w+ \|$", page, re.MULTILINE)
+    below, *steps = [(float(bits), level) for bits, level in rows]
+    assert steps == [(float(bits), level) for bits, level in reversed(judge._STEPS) if bits]
+    assert below == (steps[0][0], "info")
+    shares = {name: f"{share:g}" for name, share in weigh._SHARE.items() if share < 1}
+    assert all(f"{name}s {share}" in page for name, share in shares.items())
+    assert f"After {weigh.STALE_DAYS} idle days" in page
+    assert f"An address on the Internet adds {weigh._PUBLIC_BITS:g} bits" in page
+    assert (weigh.LEARNING_DAYS, weigh.PSEUDO_DAYS) == (3, 2), "the page says three days and two days"
 
 
 @pytest.mark.parametrize("page", _RUN, ids=name_of)

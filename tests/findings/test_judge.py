@@ -56,6 +56,12 @@ def test_tripwires_and_surprises_add_up() -> None:
     )
 
 
+def test_bits_are_counted_as_they_are_shown() -> None:
+    """As floating-point numbers these three add up to a little less than ten."""
+    found = judge(episode(surprises=tuple(surprise(bits=bits) for bits in (0.6, 8.2, 1.2))))
+    assert (found.bits, found.level) == (10.0, "medium")
+
+
 @pytest.mark.parametrize(
     ("given", "bits", "level"),
     [

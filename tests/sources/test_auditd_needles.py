@@ -87,11 +87,12 @@ def test_connects_are_kept_by_where_they_lead(path: str, wanted: bool) -> None:
         (["wget", "-q", "-O-", "http://127.0.0.1:8080/health"], "/usr/bin/wget"),
         (["convert", "a.png", "b.jpg"], "/usr/bin/convert"),
         (["java", "-cp", "x" * 20_000, "Main"], "/usr/bin/java"),
+        (None, "/usr/bin/bash"),  # tried a folder of PATH
     ],
 )
-def test_what_cannot_matter_is_set_aside(argv: list[str], exe: str) -> None:
+def test_what_cannot_matter_is_set_aside(argv: list[str] | None, exe: str) -> None:
     """Not needed for the findings, only for the speed."""
-    lines = event(argv, exe=exe)
+    lines = event(argv, exe=exe, code=0 if argv else -2)
     before, after = event(["docker", "ps"], serial=2), event(["docker", "images"], serial=3)
     data = log(before, lines, after)
     start, count = len(log(before)), len(lines)
@@ -107,6 +108,7 @@ def test_what_cannot_matter_is_set_aside(argv: list[str], exe: str) -> None:
     [
         [*event(["ls"])[:1], *event(["docker", "ps"], serial=2), *event(["ls"])[1:]],  # mixed with another event
         [line for line in event(["ls"]) if "EXECVE" not in line],  # its arguments may come later
+        event(["ls"], code=-2)[:1],
         [line for line in event(["ls", "x" * 30], limit=20) if "a1[1]" not in line],  # so may the last of them
         [line.replace("argc=1", "argc=3") for line in event(["ls"])],
         [*event(["ls"], serial=9)[:1], *event(["ls"])[1:]],
@@ -120,6 +122,11 @@ def test_what_is_not_in_one_piece_is_kept(lines: list[str]) -> None:
 def test_a_connect_to_a_socket_that_is_not_there_is_kept() -> None:
     lines = event(call=42, saddr=unix("/run/docker.sock"), code=-2)
     assert NEEDLES.settled(log([lines[0]], [lines[2]]))[1] == []
+
+
+def test_other_system_calls_are_set_aside() -> None:
+    assert NEEDLES.settled(log(event(call=257)))[1] == [ID]
+    assert NEEDLES.settled(log([line.replace("c000003e", "dead") for line in event(call=257)]))[1] == []
 
 
 def test_everything_asks_for_everything() -> None:

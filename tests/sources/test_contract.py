@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from tidewaiter.sources.contract import SAMPLE_BYTES, Tally, Unreadable
+import factories
+
+from tidewaiter.sources.contract import SAMPLE_BYTES, Occurrence, Tally, Unreadable
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -33,3 +35,11 @@ def test_counts_notes() -> None:
     tally.note("kube-no-verb", 4)
     tally.note("nul-gap")
     assert tally.notes == {"kube-no-verb": 5, "nul-gap": 1}
+
+
+def test_an_occurrence_is_its_template_at_a_time_and_place() -> None:
+    template = factories.activity(id="", text="", origin=factories.origin(line=0, offset=0))
+    found = Occurrence(template, "an-id", NOON, "list /api/v1/pods", 7, 99).activity()
+    assert found == factories.activity(
+        id="an-id", at=NOON, text="list /api/v1/pods", origin=factories.origin(line=7, offset=99)
+    )

@@ -28,7 +28,7 @@ LITERAL = re.compile(r'(?:say|many)\(\s*"([a-z][a-z0-9.-]+)"')
 # A reason is told to the tally as "key" or "key: detail"; it may reach it through a SourceError or a small function.
 REASON = re.compile(r'(?:cannot_read\(|reason=)\s*f?"([a-z][a-z-]+)(?=[":])|f?"([a-z][a-z-]+): (?!\w+=)')
 SEEN_BLIND = re.compile(r'\.note\("([a-z-]+)"|blind_to=\(([^)]*)\)')
-UNDECLARED = {"unexplained", "kube-no-requests-below-metadata", "kube-reviews-without-body", "kube-kubelet-direct"}
+UNDECLARED = {"unexplained"}
 
 
 def texts(template: Template) -> list[str]:

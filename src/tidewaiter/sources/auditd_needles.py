@@ -19,6 +19,7 @@ from tidewaiter.meaning.vocabulary import load
 from tidewaiter.meaning.wrappers import wrappers
 from tidewaiter.sources.auditd_fields import endpoint, plain
 from tidewaiter.sources.auditd_kept import Span
+from tidewaiter.sources.auditd_records import call_of
 
 _START = b"type=SYSCALL msg=audit("
 # One pass for the arguments, the addresses and the complaints of auditd; the kernel's own lines have numbers.
@@ -38,6 +39,7 @@ _SPELLERS = ("base64", "base32", "xxd", "rev", "tr", "sed")
 _PLACES = re.compile(rb"docker|podman|kube|containerd|incluster|\.sock|/json|/dev/tcp/|:2375|:2376|:4243")
 _LETTERS = re.compile(rb"[a-z]+")
 _OTHER_SHELLS = frozenset({"powershell", "pwsh", "cmd"})  # with encodings and quoting of their own
+_HEAD = 200  # bytes in which a SYSCALL record says what was called and how it ended
 _LONG = 1000  # the kernel splits arguments from about 7500 characters on
 _MEMO = 50_000
 # What a program's name says of its arguments: they may always mean something, they ask for a URL, they are code, they
@@ -132,8 +134,8 @@ class Needles:
         """Say whether an event in one piece, from behind its first "audit(" on, may matter or is not complete."""
         at = part.find(b"type=EXECVE ")
         program = part.find(b" exe=", 0, at) if at >= 0 else -1
-        if program < 0:  # its arguments may come later
-            return True
+        if program < 0:
+            return _may_get_arguments(part)
         value = part[program + 5 : part.find(b" ", program + 5)]
         wanted = self._programs.get(value)
         if wanted or (wanted is None and self._program(value)):
@@ -232,6 +234,14 @@ class Needles:
             wanted = self._tool.match(_file_name(path)) is not None
             _bounded(self._programs)[value] = wanted
         return wanted
+
+
+def _may_get_arguments(part: bytes) -> bool:
+    """Say whether an event without arguments may still be an exec or a connect that matters."""
+    if call_of(part[:_HEAD]) is None:
+        return False
+    # A file that does not exist was not started: a shell tries the folders of PATH. PROCTITLE is an event's last record.
+    return b" exit=-2 " not in part[:_HEAD] or b"type=PROCTITLE " not in part or b"type=SOCKADDR " in part
 
 
 def _tail(part: bytes) -> int:

@@ -244,6 +244,8 @@ class KubeAuditReader:
         if shape.passing and ended in _HARMLESS:
             return None
         meaning = shape.meaning
+        if meaning.verb == "review" and event.level == "Metadata":
+            self.tally.note("kube-reviews-without-body")
         client = _client(bytes(event.user), bytes(event.impersonatedUser), bytes(event.sourceIPs), event.userAgent)
         nameless = ("bad-credential",) if client.nameless and ended == "refused" else ()
         return Activity(
@@ -369,4 +371,5 @@ SOURCE = Source(
     title="Kubernetes audit log (audit.k8s.io/v1 events, one a line, or EventList)",
     sniff=sniff,
     reader=reader,
+    blind_to=("kube-kubelet-direct", "kube-no-requests-below-metadata"),
 )

@@ -234,7 +234,7 @@ def _sighting(row: Sequence[Any], pack: Pack) -> Sighting:
         at=activity.at,
         activity=activity.id,
         text=activity.text,
-        evidence=pack.explain(activity, rule),
+        evidence=pack.explain(activity, rule) if pack.get(rule) else {},  # a kept state outlives rules
         origin=activity.origin,
     )
 

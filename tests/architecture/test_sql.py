@@ -18,7 +18,6 @@ _FILES = sorted(PACKAGE.rglob("*.sql"))
 # Reads the store's own spool file; at scale the same rows come from the readers themselves (mapInArrow).
 _DUCKDB_ONLY = ("load_", "load.")
 # What Spark has under another name that sqlglot does not translate; fails when it is no longer needed.
-_NOT_PORTABLE_YET = {"counted_rows.sql": "list_has_any; both know array_length(array_intersect(a, b)) > 0"}
 # Spark allows no DISTINCT in a window function: there this becomes size(collect_set(kind) OVER …).
 _DISTINCT_WINDOWS = {"breadth.sql"}
 
@@ -31,8 +30,7 @@ def _text(path: Path) -> str:
 def _portable() -> Iterator[ParameterSet]:
     for path in _FILES:
         if not path.name.startswith(_DUCKDB_ONLY):
-            why = _NOT_PORTABLE_YET.get(path.name)
-            yield pytest.param(path, id=relative(path), marks=[pytest.mark.xfail(reason=why)] if why else [])
+            yield pytest.param(path, id=relative(path))
 
 
 def test_there_is_sql() -> None:

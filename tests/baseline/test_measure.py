@@ -17,7 +17,7 @@ USUAL = {
     "scope": ("namespace",),
     "tool": ("app",),
     "network": ("10.42.3.0/24",),
-    "hour": ("8",),
+    "hour": ("08",),
 }
 
 

@@ -45,6 +45,7 @@ def test_laurel_and_auditd_tell_the_same_of_the_same_events() -> None:
     assert (tally.records, tally.unreadable, tally.notes) == (other.records, other.unreadable, other.notes)
 
 
+REFUSED = {"success": "no", "exit": -13}
 NO_LOGIN = {**SYSCALL, "auid": 4294967295, "UID": "root"}
 PS = {"EXECVE": {"argc": 2, "ARGV": ["docker", "ps"]}}
 CONNECT = {**SYSCALL, "syscall": 42}
@@ -58,8 +59,8 @@ SOCKET = [{"saddr": "%01%00/var/run/docker.sock%00"}]
         ({"SYSCALL": {**SYSCALL, "AUID": "anna"}, **PS}, [("anna", "list", "unknown", "docker ps")]),
         ({"SYSCALL": NO_LOGIN, **PS}, [("root", "list", "unknown", "docker ps")]),
         ({"SYSCALL": {**SYSCALL, "AUID": "unset", "UID": "root"}, **PS}, [("root", "list", "unknown", "docker ps")]),
-        ({"SYSCALL": SYSCALL, "EXECVE": {"ARGV_STR": "docker ps -a"}}, [("uid 1001", "list", "unknown", "docker ps -a")]),
-        ({"SYSCALL": {**SYSCALL, "success": "no", "exit": -13}, **PS}, [("uid 1001", "list", "refused", "docker ps")]),
+        ({"SYSCALL": SYSCALL, "EXECVE": {"ARGV_STR": "docker ps"}}, [("uid 1001", "list", "unknown", "docker ps")]),
+        ({"SYSCALL": {**SYSCALL, **REFUSED}, **PS}, [("uid 1001", "list", "refused", "docker ps")]),
         ({"SYSCALL": {**SYSCALL, "success": "no", "exit": -2}, **PS}, []),
         (PS, [("unknown", "list", "unknown", "docker ps")]),
         (

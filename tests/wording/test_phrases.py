@@ -249,7 +249,7 @@ def test_what_with_little_known() -> None:
     looked_at = factories.looked_at(requests=1, answered=1, refused=0, scope="one")
     assert what_sentences(RU, factories.actor(), looked_at, opens=factories.AT, closes=factories.AT) == (
         "сервисный аккаунт shop/web: 1 запрос 2026-11-23 02:14:07 UTC; с ответом: 1, с отказом: 0. "
-        "Прочитано: nodes, pods; охват: отдельные объекты."
+        "Запрошено: nodes, pods; охват: отдельные объекты."
     )
 
 

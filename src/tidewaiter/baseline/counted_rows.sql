@@ -3,6 +3,6 @@ SELECT actor, "at", {column}, id
 FROM activity
 WHERE
     NOT learn
-    AND (list_has_any(tripwires, $names) OR list_has_any(recognised, $names))
+    AND (array_length(array_intersect(tripwires, $names)) > 0 OR array_length(array_intersect(recognised, $names)) > 0)
     AND NOT array_contains($left_out, actor_kind)
 ORDER BY actor, "at", id

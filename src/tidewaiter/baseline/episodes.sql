@@ -87,6 +87,6 @@ SELECT DISTINCT actor, plane, island, day, 'tool', tool_name FROM told
 UNION ALL
 SELECT DISTINCT actor, plane, island, day, 'network', network FROM told
 UNION ALL
-SELECT DISTINCT actor, plane, island, day, 'hour', CAST(hour AS VARCHAR) FROM told
+SELECT DISTINCT actor, plane, island, day, 'hour', lpad(CAST(hour AS VARCHAR), 2, '0') FROM told
 UNION ALL
 SELECT DISTINCT actor, plane, island, day, 'refused', kind FROM told WHERE outcome = 'refused'

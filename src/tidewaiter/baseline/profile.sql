@@ -44,7 +44,7 @@ UNION ALL
 SELECT actor, actor_kind, plane, day, 'network', network, max(teaches)
 FROM habit WHERE network IS NOT NULL GROUP BY actor, actor_kind, plane, day, network
 UNION ALL
-SELECT actor, actor_kind, plane, day, 'hour', CAST(hour AS VARCHAR), max(teaches)
+SELECT actor, actor_kind, plane, day, 'hour', lpad(CAST(hour AS VARCHAR), 2, '0'), max(teaches)
 FROM habit GROUP BY actor, actor_kind, plane, day, hour
 UNION ALL
 -- A tripwire that an actor sets off day after day, and is answered, is its trade: it keeps part of its weight.

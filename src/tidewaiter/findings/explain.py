@@ -42,9 +42,9 @@ def finding(
 ) -> Finding:
     """Give the finding that tells an episode."""
     identity = finding_id(episode.actor, episode.opens, episode.plane)
-    techniques = {name for rule in episode.tripwires for name in rules[rule.recogniser].techniques} | {"T1613"}
+    techniques = {name for rule in episode.tripwires for name in _said(rules, rule.recogniser).techniques} | {"T1613"}
     why = _why(episode, rules, wording)
-    benign = [reason for rule in episode.tripwires for reason in rules[rule.recogniser].benign]
+    benign = [reason for rule in episode.tripwires for reason in _said(rules, rule.recogniser).benign]
     looked_at = _looked_at(episode)
     return Finding(
         id=identity,
@@ -93,13 +93,18 @@ def _looked_at(episode: Episode) -> LookedAt:
     )
 
 
+def _said(rules: Mapping[str, RuleWords], rule: str) -> RuleWords:
+    """Give the words of a rule. A kept state may hold what a rule said that is there no longer: that one is named."""
+    return rules.get(rule) or RuleWords(title=rule, why="", benign=(), techniques=())
+
+
 def _headline(episode: Episode, judgement: Judgement, rules: Mapping[str, RuleWords], wording: Wording) -> str:
     who = actor_phrase(wording, episode.actor)
     if judgement.headline.startswith("rule."):
         name = judgement.headline.removeprefix("rule.")
         key = load("headlines.yml").get(name)
         if key is None:
-            title = rules[episode.tripwires[0].recogniser].title
+            title = _said(rules, episode.tripwires[0].recogniser).title
             return wording.say("headline.rule", actor=who, title=title)
         return wording.say(f"headline.{key}", actor=who)
     if judgement.headline == "plain":
@@ -114,8 +119,8 @@ def _first_sentence(sentences: Sequence[str]) -> str:
 def _why(episode: Episode, rules: Mapping[str, RuleWords], wording: Wording) -> list[str]:
     sentences: list[str] = []
     for rule in episode.tripwires:
-        said = wording.say("why.tripwire", title=rules[rule.recogniser].title)
-        sentences.append(f"{said} {rules[rule.recogniser].why}".strip())
+        words = _said(rules, rule.recogniser)
+        sentences.append(f"{wording.say('why.tripwire', title=words.title)} {words.why}".strip())
         if rule.prior:
             sentences.append(wording.many("why.customary", rule.prior))
     sentences += [surprise_phrase(wording, item) for item in episode.surprises]

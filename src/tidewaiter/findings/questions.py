@@ -72,6 +72,6 @@ def _facts(episode: Episode, sightings: Sequence[Sighting]) -> Mapping[str, Valu
         facts |= {"namespace": namespace, "short": short, "subject": f"system:serviceaccount:{namespace}:{short}"}
     if episode.addresses:
         facts["address"] = episode.addresses[0]
-    if sightings:
+    if sightings and sightings[0].origin.path != "-":  # what came over standard input cannot be searched again
         facts["path"] = sightings[0].origin.path
     return facts

@@ -71,7 +71,7 @@ class AuditdReader:
         wanted = self._sieve.wanted(text)
         if wanted is not None:
             wanted |= self._assembler.waiting.keys() & events.keys()
-        for event in self._events(events.keys() if wanted is None else wanted, first):
+        for event in self._events(events.keys() if wanted is None else wanted):
             yield from self._activities(event)
         while self._chunks[0].end + self._window < chunk.end:
             self._chunks.popleft()
@@ -89,18 +89,17 @@ class AuditdReader:
             known.update(events.keys() & chunk.events.keys())
         self.tally.records += len(events) - len(known)
 
-    def _events(self, wanted: Collection[bytes], first: int) -> Iterator[Event]:
-        """Take apart what was not taken apart yet of the wanted events; the last chunk is new from line `first` on."""
-        last = self._chunks[-1]
+    def _events(self, wanted: Collection[bytes]) -> Iterator[Event]:
+        """Take apart what was not taken apart yet of the wanted events, from the oldest line that is kept on."""
         for chunk in self._chunks:
-            for place in chunk.take(wanted, first if chunk is last else None, _UNUSED):
+            for place in chunk.take(wanted, _UNUSED):
                 found = record(place.text, place.line, place.offset)
                 if found is None:
                     continue
                 if found.type == b"DAEMON_ERR":  # auditd could not write or pass on what it got
                     self._lost += 1
                 yield from self._assembler.add(found)
-        yield from self._assembler.expire(last.end)
+        yield from self._assembler.expire(self._chunks[-1].end)
 
     def _identities(self, text: bytes, chunk: Chunk, first: int) -> list[bytes]:
         """Give the event of each line, b"" for a line without one; unreadable lines are counted."""

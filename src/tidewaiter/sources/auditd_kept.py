@@ -33,7 +33,7 @@ class Chunk:
         self.ids: list[bytes] = []  # the event of each line, b"" for none
         self.events: dict[bytes, None] = {}  # every event seen, also those whose lines were not kept
         self.start = self.end = 0  # offsets
-        self._taken: set[bytes] = set()  # events whose lines were given out
+        self._taken: dict[bytes, int] = {}  # event -> up to which index its lines were given
         self._firsts: list[int] = []  # index of the first line of each span, its line number, its offset
         self._numbers: list[int] = []
         self._offsets: list[int] = []
@@ -69,18 +69,14 @@ class Chunk:
         self._index = index
         return Place(self._offset, self._numbers[at] + index - self._firsts[at], self.lines[index])
 
-    def take(self, wanted: Collection[bytes], first: int | None, unused: tuple[bytes, ...]) -> Iterator[Place]:
-        """Give the lines of some events that were not given before; those from index `first` on are new.
-
-        Lines that begin with one of `unused` are left out.
-        """
-        found = self.events.keys() & wanted
-        late = found - self._taken
-        chosen = found if first is not None else late
-        if not chosen:
+    def take(self, wanted: Collection[bytes], unused: tuple[bytes, ...]) -> Iterator[Place]:
+        """Give the lines of some events that were not given before; those that begin with one of `unused` never."""
+        size, taken = len(self.ids), self._taken
+        found = {identity for identity in self.events.keys() & wanted if taken.get(identity, 0) < size}
+        if not found:
             return
-        self._taken |= late
-        for index in compress(range(len(self.ids)), map(chosen.__contains__, self.ids)):
-            new = first is not None and index >= first
-            if (new or self.ids[index] in late) and not self.lines[index].startswith(unused):
+        before = {identity: taken.get(identity, 0) for identity in found}
+        taken.update(dict.fromkeys(found, size))
+        for index in compress(range(size), map(found.__contains__, self.ids)):
+            if index >= before[self.ids[index]] and not self.lines[index].startswith(unused):
                 yield self.place(index)

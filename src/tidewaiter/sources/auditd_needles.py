@@ -39,6 +39,7 @@ _SPELLERS = ("base64", "base32", "xxd", "rev", "tr", "sed")
 _PLACES = re.compile(rb"docker|podman|kube|containerd|incluster|\.sock|/json|/dev/tcp/|:2375|:2376|:4243")
 _LETTERS = re.compile(rb"[a-z]+")
 _OTHER_SHELLS = frozenset({"powershell", "pwsh", "cmd"})  # with encodings and quoting of their own
+_LAST = {b"%d" % (count + 1): b" a%d=" % count for count in range(100)}  # argc -> how the last argument begins
 _HEAD = 200  # bytes in which a SYSCALL record says what was called and how it ended
 _LONG = 1000  # the kernel splits arguments from about 7500 characters on
 _MEMO = 50_000
@@ -111,7 +112,7 @@ class Needles:
         start = start_line = 0
         matters = self._matters
         for part in parts[1:]:
-            after = _tail(part)
+            after = 0 if part.endswith(b"\n") else _tail(part)
             end = position + before + len(_START) + len(part) - after
             lines = part.count(b"\n")
             identity = part[: part.find(b")")]
@@ -148,7 +149,8 @@ class Needles:
         if sort is not _DULL and (end - at > _LONG or self._speak(sort, part[first.end() : end])):
             return True
         # More records of the arguments may follow elsewhere, until the last argument is there in one piece.
-        return first[1] != b"1" and part.find(b" a%d=" % (int(first[1]) - 1), at) < 0
+        last = _LAST.get(first[1]) or b" a%d=" % (int(first[1]) - 1)
+        return part.find(last, at) < 0
 
     def wanted(self, data: bytes) -> set[bytes]:
         """Give the identifiers of the events of which a line in this block may matter."""
@@ -240,13 +242,13 @@ def _may_get_arguments(part: bytes) -> bool:
     """Say whether an event without arguments may still be an exec or a connect that matters."""
     if call_of(part[:_HEAD]) is None:
         return False
-    # A file that does not exist was not started: a shell tries the folders of PATH. PROCTITLE is an event's last record.
+    # A file that does not exist was not started: a shell tries the folders of PATH. PROCTITLE ends an event.
     return b" exit=-2 " not in part[:_HEAD] or b"type=PROCTITLE " not in part or b"type=SOCKADDR " in part
 
 
 def _tail(part: bytes) -> int:
     """Count the bytes of a line that has begun but not ended."""
-    return 0 if part.endswith(b"\n") else len(part) - part.rfind(b"\n") - 1
+    return len(part) - part.rfind(b"\n") - 1
 
 
 def _file_name(path: bytes) -> bytes:

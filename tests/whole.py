@@ -61,4 +61,5 @@ def placeless(findings: tuple[Finding, ...]) -> list[Finding]:
 
 def unreadable(found: Report) -> int:
     """Count the pieces that could not be read."""
-    return len(found.problems) + sum(item.tally.unreadable for item in found.read)
+    counts: list[int] = [item.tally.unreadable for item in found.read]
+    return len(found.problems) + sum(counts)

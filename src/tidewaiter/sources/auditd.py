@@ -59,6 +59,7 @@ class AuditdReader:
             return
         self._look_for_gaps(data)
         spans, settled = self._sieve.settled(data)
+        self.tally.lines_of_block = self._sieve.lines
         chunk, first = self._keep(block, data, spans)
         text = b"\n".join(chunk.lines[first:])
         ids = self._identities(text, chunk, first)

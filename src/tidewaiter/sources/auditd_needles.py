@@ -51,6 +51,8 @@ _SURE, _CLIENT, _INTERPRETER, _CARRIER, _OTHER, _DULL = "sure", "client", "inter
 class Sieve(Protocol):
     """Two questions to a block of lines; wrong answers may only be on the side of too much."""
 
+    lines: int  # line ends in the block that was last asked about
+
     def settled(self, data: bytes) -> tuple[list[Span], list[bytes]]:
         """Give the spans to be looked at, and the identifiers of the events that need not be."""
 
@@ -61,9 +63,12 @@ class Sieve(Protocol):
 class Everything:
     """The plain way: sets nothing aside."""
 
+    lines = 0
+
     def settled(self, data: bytes) -> tuple[list[Span], list[bytes]]:
         """Give the whole block."""
-        return [Span(0, len(data), 0, data.count(b"\n"))], []
+        self.lines = data.count(b"\n")
+        return [Span(0, len(data), 0, self.lines)], []
 
     def wanted(self, data: bytes) -> None:
         """Ask for all events."""
@@ -96,6 +101,7 @@ class Needles:
         )
         self._sorts: dict[bytes, str] = {}
         self._programs: dict[bytes, bool] = {}
+        self.lines = 0
 
     def settled(self, data: bytes) -> tuple[list[Span], list[bytes]]:
         """Set aside the events that stand here in one piece and cannot matter: the spans that remain, and their ids.
@@ -129,6 +135,7 @@ class Needles:
             line += lines
         if start < len(data):
             spans.append(Span(start, len(data), start_line, line - start_line))
+        self.lines = line
         return spans, gone
 
     def _matters(self, part: bytes) -> bool:

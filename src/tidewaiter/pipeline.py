@@ -19,8 +19,8 @@ from tidewaiter.findings.explain import RuleWords, finding
 from tidewaiter.findings.judge import Judgement, Persona, is_shown, judge
 from tidewaiter.model import Activity, Actor, Episode, Finding, Level, Origin, Sighting
 from tidewaiter.recognise.correlation import Correlation, correlate
-from tidewaiter.recognise.fields import network
-from tidewaiter.recognise.pack import Pack
+from tidewaiter.recognise.fields import PLANES, network
+from tidewaiter.recognise.pack import Pack, Recognised
 from tidewaiter.recognise.rule import Recogniser
 from tidewaiter.sources import catalogue, contract
 from tidewaiter.sources.contract import Tally, Unreadable
@@ -101,18 +101,22 @@ class _Intake:
         self._learn = learn
         # By identity, with the template itself beside: while it is held, no other object can have its identity.
         self._known: dict[int, tuple[Activity, int | None]] = {}
+        self._alike: dict[tuple[object, ...], int] = {}
+        # A rule that looks at the text wants every activity whole: a template has none.
+        self._whole = any({"text", "disclosed"} & {*pack.shape_fields(plane)} for plane in PLANES)
 
     def rows(self, items: Iterable[Activity | contract.Occurrence]) -> list[Occurrence]:
         """Give the rows of what any recogniser has something to say about."""
         rows: list[Occurrence] = []
         known = self._known
         for item in items:
-            if isinstance(item, Activity):
-                number = self._context(item)
+            if isinstance(item, Activity) or self._whole:
+                activity = item if isinstance(item, Activity) else item.activity()
+                number = self._context_of(activity)
                 if number is not None:
-                    origin = item.origin
+                    at, text, origin = activity.at, activity.text, activity.origin
                     rows.append(
-                        Occurrence(number, item.id, item.at, item.text, origin.line, origin.offset, item.disclosed)
+                        Occurrence(number, activity.id, at, text, origin.line, origin.offset, activity.disclosed)
                     )
                 continue
             template, identity, at, text, line, offset = item
@@ -120,32 +124,43 @@ class _Intake:
             if found is None:
                 if len(known) >= _TEMPLATES:
                     known.clear()
-                found = known[id(template)] = (template, self._context(template))
+                found = known[id(template)] = (template, self._context_of(template))
             if found[1] is not None:
                 rows.append(Occurrence(found[1], identity, at, text, line, offset))
         return rows
 
-    def _context(self, activity: Activity) -> int | None:
+    def _context_of(self, activity: Activity) -> int | None:
+        """Give the number of an activity's context; activities that differ in time and place only share one."""
         said = self._pack.recognise(activity)
         if not said:
             return None
+        a = activity
+        key = (
+            *(said, a.actor, a.plane, a.verb, a.kind, a.scope, a.namespace, a.name, a.outcome, a.address, a.tool),
+            *(a.container, a.traits, a.origin.source, a.origin.path),
+        )
+        number = self._alike.get(key)
+        if number is None:
+            if len(self._alike) >= _TEMPLATES:
+                self._alike.clear()
+            number = self._alike[key] = self._store.next_context()
+            self._store.add_context(self._context(number, activity, said))
+        return number
+
+    def _context(self, number: int, activity: Activity, said: Sequence[Recognised]) -> Context:
         tripwires = tuple(item.recogniser for item in said if item.role == "tripwire")
         evidence = tuple(item.recogniser for item in said if item.role == "evidence")
-        number = self._store.next_context()
-        self._store.add_context(
-            Context(
-                context=number,
-                a=activity,
-                recognised=evidence,
-                tripwires=tripwires,
-                weight=max(item.weight for item in said),
-                role="tripwire" if tripwires else "evidence" if evidence else "context",
-                network=_network(activity.address),
-                network_kind=network(activity.address),
-                learn=self._learn,
-            )
+        return Context(
+            context=number,
+            a=activity,
+            recognised=evidence,
+            tripwires=tripwires,
+            weight=max(item.weight for item in said),
+            role="tripwire" if tripwires else "evidence" if evidence else "context",
+            network=_network(activity.address),
+            network_kind=network(activity.address),
+            learn=self._learn,
         )
-        return number
 
 
 @lru_cache(maxsize=65536)

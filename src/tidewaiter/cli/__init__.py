@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from tidewaiter import __version__
 from tidewaiter.cli.demo import demo
 from tidewaiter.cli.errors import report
+from tidewaiter.cli.output import let_go
 from tidewaiter.cli.rules import rules
 from tidewaiter.cli.scan import scan
 from tidewaiter.cli.show import show
@@ -27,7 +28,16 @@ Exit status: 0 finished, 10 finished and something is at or above --fail-on,
 3 finished but part of the input could not be read, 2 wrong usage, 1 could not finish."""
 
 
-@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+class _App(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; click itself would end with 1 when the reader of the output went away."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            let_go()
+
+
+@click.group(cls=_App, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tidewaiter")
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
 def app(*, debug: bool) -> None:
@@ -45,10 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = app.main(args=words, prog_name="tidewaiter", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output went away (`| head`): that is its good right.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        let_go()
         status = 0
     except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - the edge: everything ends as error/where/hint
         status = report(problem, debug="--debug" in words)
     raise SystemExit(int(status or 0))
-

@@ -37,16 +37,19 @@ def colour(output: str | None) -> bool:
 def opened(output: str | None) -> Iterator[BinaryIO]:
     """Open the result for writing. A file appears under its name only when it is complete."""
     if output in {None, "-"}:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            let_go()
         return
     path = Path(str(output))
-    if path.exists() and not path.is_file():  # /dev/null, a pipe
-        with path.open("wb") as stream:
-            yield stream
-        return
     partial = path.with_name(path.name + ".part")
     try:
+        if path.exists() and not path.is_file():  # /dev/null, a pipe
+            with path.open("wb") as stream:
+                yield stream
+            return
         with partial.open("wb") as stream:
             yield stream
         partial.replace(path)
@@ -58,6 +61,11 @@ def opened(output: str | None) -> Iterator[BinaryIO]:
         ) from problem
     finally:
         partial.unlink(missing_ok=True)
+
+
+def let_go() -> None:
+    """Write to nobody from now on: the reader of our output went away (`| head`), which is its good right."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write(output: str | None, pieces: Iterable[str | bytes]) -> None:

@@ -30,6 +30,7 @@ from tidewaiter.sources.contract import Tally
 from tidewaiter.sources.opening import Input
 from tidewaiter.store import Store
 from tidewaiter.wording import LANGUAGES, Wording
+from tidewaiter.wording.phrases import reason_phrase
 
 FORMATS = ("text", "json", "jsonl")
 _EXAMPLES = """\b
@@ -86,6 +87,8 @@ def scan(
     content.
     """
     now = datetime.now(UTC)
+    begin = moment(since, now, where="--since") if since else None
+    end = moment(until, now, where="--until") if until else None
     words = out.wording(lang)
     shown = wants_progress(terminal=sys.stderr.isatty(), environment=os.environ, asked=progress)
     with Progress(sys.stderr, words, enabled=shown) as bar, Store(state) as store:
@@ -96,8 +99,8 @@ def scan(
             wording=words,
             learn=learn,
             persona=cast("Persona", persona),
-            since=moment(since, now, where="--since") if since else None,
-            until=moment(until, now, where="--until") if until else None,
+            since=begin,
+            until=end,
             progress=_shower(bar) if shown else None,
             native=environment(os.environ).native,
         )
@@ -106,7 +109,7 @@ def scan(
     told = summary(report, planes={source.name: source.plane for source in sources()})
     _write(report, told, form=form, output=output, words=words)
     if unreadable:
-        _tell_unreadable(told)
+        _tell_unreadable(told, words)
     worst = fail_on is not None and any(at_least(found.level, fail_on) for found in report.findings)
     return int(finished(found=worst, incomplete=report.incomplete))
 
@@ -126,10 +129,10 @@ def _write(report: Report, told: Summary, *, form: str, output: str | None, word
             click.echo(piece, err=True, nl=False)
 
 
-def _tell_unreadable(told: Summary) -> None:
+def _tell_unreadable(told: Summary, words: Wording) -> None:
     for place in told.places:
         sample = safe(place.sample.decode("utf-8", "backslashreplace"))
-        click.echo(f"{safe(place.path)}:{place.line}: {safe(place.reason)}: {sample}", err=True)
+        click.echo(f"{safe(place.path)}:{place.line}: {safe(reason_phrase(words, place.reason))}: {sample}", err=True)
 
 
 def _shower(bar: Progress) -> Callable[[Tally, Input], None]:

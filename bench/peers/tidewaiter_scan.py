@@ -23,6 +23,4 @@ def job(file: Path, *, native: bool = True) -> Job:
     if not native:
         return Job(PLAIN, argv, {"TIDEWAITER_NO_NATIVE": "1"}, good=_DONE)
     missing = importlib.util.find_spec("tidewaiter.sources._triage") is None
-    return Job(
-        NATIVE, argv, skipped="the C module could not be compiled here" if missing else "", good=_DONE
-    )
+    return Job(NATIVE, argv, skipped="the C module could not be compiled here" if missing else "", good=_DONE)

@@ -29,7 +29,7 @@ LINEWISE = {
 }
 # Records of several lines, interleaved: these are read whole.
 STATEFUL = {"auditd/raw.log": 6, "laurel/laurel.jsonl": 6}
-FEW = settings(max_examples=10, deadline=None)
+FEW = settings(max_examples=8, deadline=None)
 
 BROKEN = [
     b"not json\n",
@@ -134,7 +134,7 @@ def test_a_hole_of_zero_bytes_is_told_and_changes_nothing_else() -> None:
     assert (unreadable(found), [item.tally.notes.get("nul-gap") for item in found.read]) == (0, [1])
 
 
-@settings(FEW, max_examples=6)
+@settings(FEW, max_examples=5)
 @given(st.integers(0, 516), st.floats(0.05, 0.95))
 def test_a_line_that_was_cut_loses_only_itself(at: int, part: float) -> None:
     """The record of a request that is written half counts as unreadable; its neighbours are read."""

@@ -224,7 +224,7 @@ def test_a_temporary_store_that_cannot_be_opened_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(duckdb, "connect", full)
+    monkeypatch.setattr("tidewaiter.store.duckdb.connect", full)
     with pytest.raises(StoreError, match="the state cannot be opened: No space left on device"):
         Store()
     assert list(tmp_path.iterdir()) == []

@@ -37,7 +37,10 @@ class _App(click.Group):
             let_go()
 
 
-@click.group(cls=_App, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+
+@click.group(cls=_App, epilog=_EPILOG, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="tidewaiter")
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
 def app(*, debug: bool) -> None:
@@ -46,6 +49,9 @@ def app(*, debug: bool) -> None:
 
 for command in (scan, show, rules, demo):
     app.add_command(command)
+for command in (scan, show, rules, demo, *rules.commands.values()):
+    # Set on each: click remembers the help option of a command from the first time, with or without its group.
+    command.context_settings = {**command.context_settings, **_SETTINGS}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""laurel: one JSON object for each Linux audit event, made from auditd's records.
+"""Events of laurel: one JSON object for each Linux audit event, made from auditd's records.
 
 Documentation: https://github.com/threathunters-io/laurel ; measured on laurel 0.5.1. Bytes outside printable UTF-8, and
 "%" itself, are percent-encoded. Names of accounts (AUID, UID) stand beside the numbers when `translate` is switched on.

@@ -101,7 +101,7 @@ def _leaves(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]
 
 
 def _usage(command: click.Command, path: str) -> Iterator[str]:
-    pieces = command.collect_usage_pieces(click.Context(command, info_name=path))
+    pieces = command.collect_usage_pieces(click.Context(command, info_name=path, **command.context_settings))
     yield from _block(" ".join([path, *pieces]))
 
 
@@ -115,7 +115,7 @@ def _said(text: str | None) -> str:
 
 
 def _options(command: click.Command, path: str) -> Iterator[str]:
-    context = click.Context(command, info_name=path)
+    context = click.Context(command, info_name=path, **command.context_settings)
     rows = [
         [f"`{record[0]}`", record[1]]
         for parameter in command.get_params(context)

@@ -91,7 +91,7 @@ class _Spool:
 class Store:
     """Holds activities; runs the SQL of the stages."""
 
-    def __init__(self, directory: Path | None = None, *, memory: str = "160MB", threads: int = 1) -> None:
+    def __init__(self, directory: Path | None = None, *, memory: str = "96MB", threads: int = 1) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="tidewaiter-")) if directory is None else directory
         self._encoder = msgspec.json.Encoder()
         self._reading = 0  # queries whose rows are being taken

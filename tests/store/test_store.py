@@ -328,3 +328,23 @@ def test_schema_is_read_from_its_file() -> None:
         "context",
         "occurrence",
     ]
+
+
+GREEDY = (
+    "SELECT array_length(array_agg(repeat('x', 100) || i)) FROM range(300000) AS t(i)"  # 30 MB that cannot be spilled
+)
+
+
+def test_a_statement_gets_more_memory_when_it_needs_it() -> None:
+    with Store(memory=8) as store:
+        assert list(store.rows(GREEDY)) == [(300000,)]
+
+
+def test_a_statement_that_needs_too_much_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_MEMORY", 8)
+    with Store(memory=8) as store, pytest.raises(StoreError) as caught:
+        list(store.rows(GREEDY))
+    assert (caught.value.what, caught.value.hint) == (
+        "8 MB of memory are not enough to measure this much at once",
+        "scan fewer days at a time, with --state DIR to keep what was learnt",
+    )

@@ -29,6 +29,8 @@ except ImportError:  # a duckdb that is put together in another way
 
 _FILE = "tidewaiter.duckdb"
 _LAYOUT = 1  # version of schema/*.sql; a store of another layout is refused, never guessed at
+MEMORY = 128  # MB the engine starts with: enough for hundreds of thousands of activities
+MOST_MEMORY = 4096  # MB it may get when a statement cannot be done with less; what can be spilled goes to disk first
 _SPOOL_BYTES = 8 << 20  # rows waiting for the engine, in a file: memory stays flat
 
 
@@ -91,7 +93,7 @@ class _Spool:
 class Store:
     """Holds activities; runs the SQL of the stages."""
 
-    def __init__(self, directory: Path | None = None, *, memory: str = "96MB", threads: int = 1) -> None:
+    def __init__(self, directory: Path | None = None, *, memory: int = MEMORY, threads: int = 1) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="tidewaiter-")) if directory is None else directory
         self._encoder = msgspec.json.Encoder()
         self._reading = 0  # queries whose rows are being taken
@@ -99,7 +101,8 @@ class Store:
             if directory is None:
                 opened.callback(shutil.rmtree, self.directory, ignore_errors=True)
             self._open(opened)
-            self._engine.execute(f"SET memory_limit='{memory}'")
+            self._memory = memory
+            self._engine.execute(f"SET memory_limit='{memory}MB'")
             self._engine.execute(f"SET threads={threads}")
             self._engine.execute("SET preserve_insertion_order=false")
             self._engine.execute(f"SET temp_directory='{str(self.directory / 'spill').replace(chr(39), chr(39) * 2)}'")
@@ -157,11 +160,26 @@ class Store:
         if self._reading:  # the engine would drop what is left of that query, silently
             raise RuntimeError("the rows of an earlier query are still being taken")
 
-    def _flush(self) -> None:
+    def _run(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None) -> duckdb.DuckDBPyConnection:
+        """Run one statement, with more memory if it must be: one that failed has changed nothing."""
         self._must_be_free()
+        while True:
+            try:
+                return self._engine.execute(sql, parameters)
+            except duckdb.OutOfMemoryException as problem:
+                if self._memory >= MOST_MEMORY:
+                    raise StoreError(
+                        f"{self._memory} MB of memory are not enough to measure this much at once",
+                        where=str(self.directory),
+                        hint="scan fewer days at a time, with --state DIR to keep what was learnt",
+                    ) from problem
+                self._memory *= 2
+                self._engine.execute(f"SET memory_limit='{self._memory}MB'")
+
+    def _flush(self) -> None:
         for spool, script in ((self._contexts, "load_contexts"), (self._occurrences, "load_occurrences")):
             if spool.ready():
-                self._engine.execute(schema(script), [spool.name])
+                self._run(schema(script), [spool.name])
                 spool.empty()
 
     def settle(self) -> None:
@@ -171,10 +189,9 @@ class Store:
 
     def script(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run statements; named parameters are `$name`, and each statement gets those it names."""
-        self._must_be_free()
         for statement in split(sql):
             wanted = {key: value for key, value in (parameters or {}).items() if f"${key}" in statement}
-            self._engine.execute(statement, wanted or None)
+            self._run(statement, wanted or None)
 
     def insert(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Add rows to a small table of a stage, in the order of its columns; for activities use `add`."""
@@ -185,16 +202,14 @@ class Store:
                 spool.write(self._encoder.encode(dict(zip((name for name, _ in columns), row, strict=True))) + b"\n")
             if spool.tell():
                 spool.flush()
-                self._must_be_free()
-                self._engine.execute(
+                self._run(
                     f"INSERT INTO {table} SELECT * FROM read_ndjson(?, columns = {{{typed}}})",  # noqa: S608 - our own names
                     [spool.name],
                 )
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None) -> Iterator[tuple[Any, ...]]:
         """Run one query and give its rows as they come. No other statement may run before the last row was taken."""
-        self._must_be_free()
-        result = self._engine.execute(sql, parameters)
+        result = self._run(sql, parameters)
         self._reading += 1
         try:
             while batch := result.fetchmany(4096):

@@ -46,13 +46,13 @@ def of_files(files: Mapping[str, bytes], **options: Any) -> Report:
 
 
 def placeless(findings: tuple[Finding, ...]) -> list[Finding]:
-    """Give findings without the places of their sightings: path, line, offset, and the path in commands to paste."""
+    """Give findings without the places of their sightings, and without commands that search a file."""
     return [
         msgspec.structs.replace(
             found,
             sightings=tuple(msgspec.structs.replace(seen, origin=NOWHERE) for seen in found.sightings),
             explanation=msgspec.structs.replace(
-                found.explanation, next=tuple(question.split(" -- ")[0] for question in found.explanation.next)
+                found.explanation, next=tuple(asked for asked in found.explanation.next if "grep" not in asked)
             ),
         )
         for found in findings

@@ -197,7 +197,7 @@ def test_every_rule_in_the_table_of_headlines_has_words(language: Language) -> N
 
 def test_without_any_sign_the_verdict_says_what_it_weighs() -> None:
     told = tell(msgspec.structs.replace(HOST, surprises=(), history=0))
-    assert (told.verdict.why, told.explanation.why) == (EN.say("why.bits", bits=0), "")
+    assert (told.verdict.why, told.explanation.why) == (EN.say("verdict.weak", reason="(0 bits)"), "")
 
 
 def test_a_rule_that_is_gone_is_named() -> None:

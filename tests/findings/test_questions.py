@@ -126,8 +126,8 @@ def test_names_from_a_log_are_quoted_for_a_shell() -> None:
     given = episode(actor=actor(kind="user", name=evil), plane="web", addresses=("$(id)",))
     found = next_questions(given, "F-1", [sighting(origin=origin(path="a b;.log"))], EN)
     assert [question.split("\n")[1] for question in found[:2]] == [
-        "grep -F -n -e '$(id)' -- 'a b;.log'",
-        "grep -F -n -e 'x'\"'\"';$(reboot)\\n-rf' -- 'a b;.log'",
+        "zgrep -F -n -e '$(id)' -- 'a b;.log'",
+        "zgrep -F -n -e 'x'\"'\"';$(reboot)\\n-rf' -- 'a b;.log'",
     ]
 
 

@@ -77,16 +77,23 @@ GROUP BY actor, plane, island;
 
 -- Everything an episode touched that was not yet known to its actor.
 CREATE OR REPLACE TEMPORARY TABLE touched AS
-SELECT DISTINCT actor, plane, island, day, 'kind' AS dimension, kind AS value FROM told
+SELECT DISTINCT actor, plane, island, day, 'kind' AS dimension, kind AS value, outcome
+FROM told
 UNION ALL
-SELECT DISTINCT actor, plane, island, day, 'namespace', namespace FROM told
+SELECT DISTINCT actor, plane, island, day, 'namespace', namespace, outcome
+FROM told
 UNION ALL
-SELECT DISTINCT actor, plane, island, day, 'scope', reach FROM told
+SELECT DISTINCT actor, plane, island, day, 'scope', reach, outcome
+FROM told
 UNION ALL
-SELECT DISTINCT actor, plane, island, day, 'tool', tool_name FROM told
+SELECT DISTINCT actor, plane, island, day, 'tool', tool_name, outcome
+FROM told
 UNION ALL
-SELECT DISTINCT actor, plane, island, day, 'network', network FROM told
+SELECT DISTINCT actor, plane, island, day, 'network', network, outcome
+FROM told
 UNION ALL
-SELECT DISTINCT actor, plane, island, day, 'hour', lpad(CAST(hour AS VARCHAR), 2, '0') FROM told
+SELECT DISTINCT actor, plane, island, day, 'hour', lpad(CAST(hour AS VARCHAR), 2, '0'), outcome
+FROM told
 UNION ALL
-SELECT DISTINCT actor, plane, island, day, 'refused', kind FROM told WHERE outcome = 'refused'
+SELECT DISTINCT actor, plane, island, day, 'refused', kind, outcome
+FROM told WHERE outcome = 'refused'

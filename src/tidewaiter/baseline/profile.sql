@@ -68,7 +68,10 @@ SELECT
     fact.*,
     coalesce(sum(taught) OVER (
         PARTITION BY actor, plane, dimension, value ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ), 0) AS prior
+    ), 0) AS prior,
+    count(*) OVER (
+        PARTITION BY actor, plane, dimension, value ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS tried
 FROM fact;
 
 -- A value is known to its actor from the day after the second on which it was seen.

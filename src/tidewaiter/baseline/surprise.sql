@@ -15,7 +15,8 @@ GROUP BY days.plane, days.day;
 -- While nobody's past is long enough to compare with ($young days), everything is new and nothing is a novelty.
 CREATE OR REPLACE TEMPORARY TABLE novelty AS
 SELECT
-    seen.actor, seen.actor_kind, seen.plane, seen.day, seen.dimension, seen.value, seen.prior, active.history,
+    seen.actor, seen.actor_kind, seen.plane, seen.day, seen.dimension, seen.value,
+    seen.prior, seen.tried, active.history,
     coalesce(innovation.days, 0) AS innovations
 FROM seen
 JOIN active ON active.actor = seen.actor AND active.plane = seen.plane AND active.day = seen.day
@@ -55,8 +56,8 @@ GROUP BY days.plane, days.actor_kind, days.day;
 
 CREATE OR REPLACE TEMPORARY TABLE departure AS
 SELECT
-    novelty.actor, novelty.plane, novelty.day, novelty.dimension, novelty.value, novelty.prior, novelty.history,
-    novelty.innovations,
+    novelty.actor, novelty.plane, novelty.day, novelty.dimension, novelty.value,
+    novelty.prior, novelty.tried, novelty.history, novelty.innovations,
     sum(CASE WHEN known.actor_kind = novelty.actor_kind THEN 1 ELSE 0 END) AS peers_known,
     count(known.actor) AS estate_known,
     -- the crowd has a past of two days, and so it holds the actor itself, if it has one
@@ -69,5 +70,5 @@ LEFT JOIN known
     ON known.plane = novelty.plane AND known.dimension = novelty.dimension AND known.value = novelty.value
     AND known.since < novelty.day AND known.actor <> novelty.actor
 GROUP BY
-    novelty.actor, novelty.plane, novelty.day, novelty.dimension, novelty.value, novelty.prior, novelty.history,
-    novelty.innovations
+    novelty.actor, novelty.plane, novelty.day, novelty.dimension, novelty.value,
+    novelty.prior, novelty.tried, novelty.history, novelty.innovations

@@ -89,12 +89,13 @@ def _new_actor(episode: Episode) -> Iterable[Surprise]:
 
 
 def _novelty(episode: Episode, dimension: str) -> Surprise | None:
-    fresh = [item for item in episode.departures if item.dimension == dimension]
+    # What was done on one earlier day is not known yet, but "never" would not be true of it.
+    fresh = [item for item in episode.departures if item.dimension == dimension and item.prior == 0]
     if not fresh:
         return None
     ranked = sorted(fresh, key=lambda item: (-value_bits(item), item.value))
     top = ranked[0]
-    telling = [item for item in ranked if value_bits(item) >= 1 and item.prior == 0] or [top]
+    telling = [item for item in ranked if value_bits(item) >= 1] or [top]
     bits = min(value_bits(top), innovation_bits(top)) + log2(len(telling))
     if dimension == "network" and episode.from_public:
         bits += _PUBLIC_BITS

@@ -77,7 +77,7 @@ def finding(
         verdict=Verdict(
             decision=judgement.decision,
             by="tidewaiter",
-            why=_first_sentence(why) or wording.say("why.bits", bits=judgement.bits),
+            why=_reason(judgement, why, wording),
         ),
     )
 
@@ -110,6 +110,11 @@ def _headline(episode: Episode, judgement: Judgement, rules: Mapping[str, RuleWo
     if judgement.headline == "plain":
         return wording.say("headline.plain", actor=who, what=episode.kinds)
     return wording.say(f"headline.{judgement.headline}", actor=who)
+
+
+def _reason(judgement: Judgement, why: Sequence[str], wording: Wording) -> str:
+    first = _first_sentence(why) or wording.many("why.bits", judgement.bits)
+    return first if judgement.decision in {"suspicious", "malicious"} else wording.say("verdict.weak", reason=first)
 
 
 def _first_sentence(sentences: Sequence[str]) -> str:

@@ -64,6 +64,7 @@ def _facts(episode: Episode, sightings: Sequence[Sighting]) -> Mapping[str, Valu
         "short": name,
         "subject": name,
         "account": name.removeprefix("uid "),
+        "pattern": name.replace("uid ", "uid=", 1) if name.startswith("uid ") else name,
         "at": episode.opens,
         "until": episode.closes,
     }
@@ -72,6 +73,11 @@ def _facts(episode: Episode, sightings: Sequence[Sighting]) -> Mapping[str, Valu
         facts |= {"namespace": namespace, "short": short, "subject": f"system:serviceaccount:{namespace}:{short}"}
     if episode.addresses:
         facts["address"] = episode.addresses[0]
-    if sightings and sightings[0].origin.path != "-":  # what came over standard input cannot be searched again
+    if sightings and _searchable(sightings[0].origin.path):
         facts["path"] = sightings[0].origin.path
     return facts
+
+
+def _searchable(path: str) -> bool:
+    """Tell whether zgrep can look into an input: not what came over standard input, nor into other archives."""
+    return path != "-" and "!" not in path and not path.endswith((".zst", ".bz2", ".xz", ".zip"))

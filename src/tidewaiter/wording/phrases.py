@@ -81,7 +81,7 @@ def surprise_phrase(wording: Wording, surprise: Surprise) -> str:
     if surprise.measure in _NOVELTIES and surprise.usual:
         sentences.append(wording.say("why.usual", usual=_values(wording, surprise.measure, surprise.usual)))
     sentences.append(_peers(wording, surprise))
-    sentences.append(wording.say("why.bits", bits=surprise.bits))
+    sentences.append(wording.many("why.bits", int(surprise.bits) if surprise.bits.is_integer() else surprise.bits))
     return " ".join(sentence for sentence in sentences if sentence)
 
 

@@ -38,6 +38,8 @@ _SPELLERS = ("base64", "base32", "xxd", "rev", "tr", "sed")
 # What code and tunnels hold that lead to an engine or a cluster, in lower case.
 _PLACES = re.compile(rb"docker|podman|kube|containerd|incluster|\.sock|/json|/dev/tcp/|:2375|:2376|:4243")
 _LETTERS = re.compile(rb"[a-z]+")
+# Upper case becomes lower case and what is no letter a blank: split() then gives the runs of letters.
+_RUNS = bytes(code | 32 if 65 <= code <= 90 else code if 97 <= code <= 122 else 32 for code in range(256))  # noqa: PLR2004 - ASCII
 _OTHER_SHELLS = frozenset({"powershell", "pwsh", "cmd"})  # with encodings and quoting of their own
 _LAST = {b"%d" % (count + 1): b" a%d=" % count for count in range(100)}  # argc -> how the last argument begins
 _HEAD = 200  # bytes in which a SYSCALL record says what was called and how it ended
@@ -200,6 +202,8 @@ class Needles:
         if sort is _SURE or b"]=" in words or b"_len=" in words:  # a name may lie across the pieces of an argument
             return True
         if sort is _OTHER:
+            if words.count(b"=") == words.count(b'="'):  # all values are quoted, and hold no quote themselves
+                return not self._commands.isdisjoint(words.split(b'"')[1::2])
             return not self._raw.isdisjoint(_VALUE.findall(words))
         hexadecimal = _HEX.findall(words)
         if hexadecimal:
@@ -207,8 +211,8 @@ class Needles:
         if sort is _CLIENT:  # whether it may ask an engine or a cluster for something
             return self._asked.search(words) is not None
         if sort is _INTERPRETER:  # whether it runs a tool's script, or code that speaks to one
-            words = words.lower()
-            return _PLACES.search(words) is not None or not self._scripts.isdisjoint(_LETTERS.findall(words))
+            runs = words.translate(_RUNS).split()
+            return _PLACES.search(words.lower()) is not None or not self._scripts.isdisjoint(runs)
         return self._tells(words)
 
     def _sort(self, value: bytes) -> str:
@@ -232,7 +236,7 @@ class Needles:
         if _MARKS.search(words) is not None:
             return True
         bare = words.translate(None, b"\"'").lower()  # quotes inside a word vanish in a shell: d"oc"ker is docker
-        if _PLACES.search(bare) is not None or not self._carried.isdisjoint(_LETTERS.findall(bare)):
+        if _PLACES.search(bare) is not None or not self._carried.isdisjoint(bare.translate(_RUNS).split()):
             return True
         return not self._commands.isdisjoint(_SHELL_WORD.findall(bare))
 

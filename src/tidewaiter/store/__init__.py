@@ -29,7 +29,7 @@ except ImportError:  # a duckdb that is put together in another way
 
 _FILE = "tidewaiter.duckdb"
 _LAYOUT = 1  # version of schema/*.sql; a store of another layout is refused, never guessed at
-MEMORY = 128  # MB the engine starts with: enough for hundreds of thousands of activities
+MEMORY = 96  # MB the engine starts with: enough for hundreds of thousands of activities
 MOST_MEMORY = 4096  # MB it may get when a statement cannot be done with less; what can be spilled goes to disk first
 _SPOOL_BYTES = 8 << 20  # rows waiting for the engine, in a file: memory stays flat
 

@@ -18,7 +18,7 @@ from tidewaiter.recognise.pack import Pack, packaged
 from tidewaiter.sources.contract import Tally, Unreadable
 from tidewaiter.sources.opening import Input
 from tidewaiter.store import Store
-from tidewaiter.wording import Wording
+from tidewaiter.wording import LANGUAGES, Wording
 
 LOG = "scenarios/cluster.audit.jsonl.gz"
 EN = Wording("en")
@@ -155,8 +155,11 @@ def test_incomplete(read: list[Read], problems: list[Unreadable], incomplete: bo
 def test_progress_is_told_of_every_block(tmp_path: Path) -> None:
     told: list[tuple[str, int]] = []
 
-    def show(tally: Tally, item: Input) -> None:
+    offsets: list[int] = []
+
+    def show(tally: Tally, item: Input, offset: int) -> None:
         told.append((item.path, tally.records))
+        offsets.append(offset)
 
     path = log(tmp_path)
     judged(path, progress=show, block_size=100_000)
@@ -164,6 +167,8 @@ def test_progress_is_told_of_every_block(tmp_path: Path) -> None:
     assert len(told) >= 4
     assert [count for _, count in told] == sorted(count for _, count in told)
     assert told[-1] == (path, 517)
+    assert offsets == sorted(offsets)
+    assert 0 < offsets[0] < offsets[-1]
 
 
 def test_old_logs_teach_and_are_not_judged(tmp_path: Path) -> None:
@@ -260,7 +265,7 @@ def test_rules_speak_the_language_of_the_report_or_english() -> None:
             rule(name="b-rule", why={"en": "Why"}, benign=[{"en": "One"}]),
         ]
     )
-    found = rule_words(pack, "ru")
+    found = rule_words(pack, Wording("ru"))
     assert {name: (words.title, words.why, words.benign) for name, words in found.items()} == {
         "a-rule@1": ("A rule", "Почему", ("Один",)),
         "b-rule@1": ("A rule", "Why", ("One",)),
@@ -268,7 +273,7 @@ def test_rules_speak_the_language_of_the_report_or_english() -> None:
 
 
 def test_every_packaged_rule_has_words() -> None:
-    for language in ("en", "ru"):
-        words = rule_words(packaged(), language)
+    for language in LANGUAGES:
+        words = rule_words(packaged(), Wording(language))
         assert all(item.title and item.why for item in words.values())
         assert len(words) == len(packaged().recognisers) + len(packaged().correlations)

@@ -30,7 +30,7 @@ from tidewaiter.wording import Wording
 
 _TEMPLATES = 50_000
 SAMPLES = 20  # sightings shown with a finding, the most telling ones
-Progress = Callable[[Tally, Input], None]
+Progress = Callable[[Tally, Input, int], None]  # with how far into the input, in bytes as unpacked
 
 
 class Read(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,8 +77,9 @@ def intake(
         with closing(catalogue.read(item, native=native)) as reading:
             for batch in reading.items(**size):
                 store.add(into.rows(batch))
-                if progress:
-                    progress(reading.tally, item)
+                if progress and batch:
+                    last = batch[-1]
+                    progress(reading.tally, item, last.origin.offset if isinstance(last, Activity) else last.offset)
         source = reading.source
         done.append(
             Read(
@@ -188,7 +189,7 @@ def analyse(
     store.settle()
     # A hunter wants to see everybody who looked around, also where nothing is known yet.
     measure.profile(store, **({"young": 0} if persona == "hunter" else {}))
-    rules = rule_words(pack, wording.language)
+    rules = rule_words(pack, wording)
     weights = {rule.about.key: rule.about.weight for rule in _rules(pack)}
     levels: dict[Level, int] = {}
     chosen: list[tuple[Episode, Judgement]] = []
@@ -286,11 +287,12 @@ def _rules(pack: Pack) -> Iterator[Recogniser | Correlation]:
     yield from pack.correlations
 
 
-def rule_words(pack: Pack, language: str) -> dict[str, RuleWords]:
+def rule_words(pack: Pack, wording: Wording) -> dict[str, RuleWords]:
     """Give what each rule says of itself in a language, by name@version."""
+    language = wording.language
     return {
         rule.about.key: RuleWords(
-            title=rule.about.title,
+            title=wording.title(rule.about.name, rule.about.title),
             why=rule.about.why.get(language) or rule.about.why.get("en", ""),
             benign=tuple(said.get(language) or said.get("en", "") for said in rule.about.benign),
             techniques=rule.about.techniques,

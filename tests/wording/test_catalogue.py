@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import tidewaiter
 from tidewaiter.meaning.vocabulary import load
+from tidewaiter.recognise.pack import packaged
 from tidewaiter.wording import LANGUAGES, Language, Wording
-from tidewaiter.wording.catalogue import Template, catalogue, commands, plural_form
+from tidewaiter.wording.catalogue import Template, catalogue, commands, plural_form, titles
 
 PACKAGE = Path(tidewaiter.__file__).parent
 FORMS = {"en": {"one", "other"}, "ru": {"one", "few", "many", "other"}}
@@ -278,3 +279,11 @@ def test_says_what_cannot_be_seen(language: Language) -> None:
     assert wording.fix("dockerd-no-debug") == commands()["fix.dockerd-no-debug"]
     assert wording.fix("no-web-source") == catalogue(language)["fix.no-web-source"]
     assert (wording.cannot_show("some\x07thing-else"), wording.fix("something-else")) == (r"some\x07thing-else", "")
+
+
+def test_every_packaged_recogniser_has_a_russian_title_and_nothing_else_has() -> None:
+    pack = packaged()
+    names = {rule.about.name for rule in pack.recognisers} | {rule.about.name for rule in pack.correlations}
+    assert set(titles("ru")) == names
+    assert Wording("ru").title("host-exec", "x") != "x"
+    assert [Wording(language).title("of-a-user", "x") for language in LANGUAGES] == ["x", "x"]

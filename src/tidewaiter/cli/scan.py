@@ -135,11 +135,11 @@ def _tell_unreadable(told: Summary, words: Wording) -> None:
         click.echo(f"{safe(place.path)}:{place.line}: {safe(reason_phrase(words, place.reason))}: {sample}", err=True)
 
 
-def _shower(bar: Progress) -> Callable[[Tally, Input], None]:
+def _shower(bar: Progress) -> Callable[[Tally, Input, int], None]:
     done: dict[str, tuple[int, int]] = {}
 
-    def show(tally: Tally, item: Input) -> None:
-        done[item.path] = (item.size or 0, tally.records)
+    def show(tally: Tally, item: Input, offset: int) -> None:
+        done[item.path] = (offset, tally.records)
         bar.update(read=sum(size for size, _ in done.values()), records=sum(count for _, count in done.values()))
 
     return show

@@ -67,6 +67,10 @@ class Wording:
             return question
         return f"{question}\n{command.format_map({name: _argument(value) for name, value in values.items()})}"
 
+    def title(self, rule: str, given: str) -> str:
+        """Give the title of a packaged recogniser in this language; `given` is what the rule itself says."""
+        return titles(self.language).get(rule, given)
+
     def cannot_show(self, blind: str) -> str:
         """Say in one sentence what an input with this visibility id does not show; an unknown id stands for itself."""
         key = f"cannot.{blind}"
@@ -140,6 +144,12 @@ def _argument(value: Value) -> Any:
 def catalogue(language: Language) -> Mapping[str, Template]:
     """Give all templates of a language."""
     return MappingProxyType(_load(language))
+
+
+@cache
+def titles(language: Language) -> Mapping[str, str]:
+    """Give the titles of packaged recognisers that a language has beside the rules' own English ones."""
+    return MappingProxyType({} if language == "en" else _load(f"titles.{language}"))
 
 
 @cache

@@ -277,3 +277,13 @@ def test_every_packaged_rule_has_words() -> None:
         words = rule_words(packaged(), Wording(language))
         assert all(item.title and item.why for item in words.values())
         assert len(words) == len(packaged().recognisers) + len(packaged().correlations)
+
+
+def test_a_missing_path_is_said_before_old_logs_are_read(tmp_path: Path) -> None:
+    with Store() as store:
+        with pytest.raises(SourceError):
+            scan(
+                [str(tmp_path / "nothing")], store=store, pack=packaged(), wording=Wording("en"), learn=[log(tmp_path)]
+            )
+        store.settle()
+        assert list(store.rows("SELECT count(*) FROM occurrence")) == [(0,)]

@@ -316,6 +316,7 @@ def scan(
     native: bool = True,
 ) -> Report:
     """Read, recognise, measure and judge: the whole way, for `tidewaiter scan`."""
+    inputs([*learn, *paths], report=lambda _: None)  # a path that is not there is said before anything is read
     taught, trouble = intake(
         learn, store=store, pack=pack, learn=True, progress=progress, block_size=block_size, native=native
     )

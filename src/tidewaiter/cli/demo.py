@@ -26,5 +26,7 @@ def demo(*, lang: str | None) -> None:
     with as_file(files("tidewaiter").joinpath("packs", "demo", _RECORDING)) as recording, Store() as store:
         report = scan([str(recording)], store=store, pack=packaged(), wording=words, persona="quiet")
     told = summary(report, planes={source.name: source.plane for source in sources()})
-    out.write(None, text.render(report.findings, told, width=out.width(), colour=out.colour(None), wording=words))
-    click.echo(words.say("demo.next"))
+    closing = words.say("demo.next")
+    colour = out.colour(None)
+    pieces = text.render(report.findings, told, width=out.width(), colour=colour, wording=words, closing=closing)
+    out.write(None, pieces)

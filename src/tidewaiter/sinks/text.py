@@ -32,18 +32,24 @@ def wants_colour(*, terminal: bool, environment: Mapping[str, str]) -> bool:
 
 
 def render(
-    findings: Iterable[Finding], summary: Summary, *, width: int = 100, colour: bool, wording: Wording
+    findings: Iterable[Finding],
+    summary: Summary,
+    *,
+    width: int = 100,
+    colour: bool,
+    wording: Wording,
+    closing: str | None = None,
 ) -> Iterator[str]:
     """Give the text a piece at a time, each ending with a line end: every finding, then the summary.
 
-    `summary` is looked at after the last finding.
+    `summary` is looked at after the last finding. `closing` stands in place of the line that names the next command.
     """
     page = _Page(max(width, _NARROWEST), wording, colour=colour)
     last = None
     for finding in findings:
         yield _text(page.finding(finding))
         last = last or finding
-    yield _text(page.summary(summary, show=last))
+    yield _text(page.summary(summary, closing or wording.say("summary.next", command=page.next(summary, last))))
 
 
 def render_finding(
@@ -140,7 +146,7 @@ class _Page:
             origin = f"{safe(sighting.origin.path)}:{sighting.origin.line}"
             yield from self._wrapped(f"{origin}  {safe(sighting.recogniser)}", _INDENT * 2)
 
-    def summary(self, summary: Summary, *, show: Finding | None) -> Iterator[str]:
+    def summary(self, summary: Summary, closing: str) -> Iterator[str]:
         yield "-" * self._width
         yield from self._counts(summary)
         yield ""
@@ -158,7 +164,7 @@ class _Page:
                 fix = self._say.fix(blind)
                 yield from self._item(f"{self._say.cannot_show(blind)}\n{fix}" if fix else self._say.cannot_show(blind))
         yield ""
-        yield self._say.say("summary.next", command=self._next(summary, show))
+        yield closing
 
     def _counts(self, summary: Summary) -> Iterator[str]:
         counts = summary.findings_by_level
@@ -209,7 +215,8 @@ class _Page:
         if more > 0:
             yield f"{_INDENT}{self._say.many('summary.set-aside.more', more)}"
 
-    def _next(self, summary: Summary, show: Finding | None) -> str:
+    def next(self, summary: Summary, show: Finding | None) -> str:
+        """Name the next useful command."""
         if show:
             return self._say.say("summary.next.show", id=show.id)
         return self._say.say("summary.next.rules" if summary.sources else "summary.next.demo")

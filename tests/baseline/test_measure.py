@@ -302,3 +302,32 @@ def test_episodes_come_in_the_order_of_time() -> None:
 def test_a_long_idle_actor_is_stale() -> None:
     estate = [*PAST, *others(1, "pods", among=41), *reads("nodes", day=35), *reads("leases", day=37)]
     assert [(one.state, one.idle_days) for one in episodes(estate)] == [("stale", 31), ("warm", 2)]
+
+
+HOST = actor(kind="host-user", name="alice", realm="host")
+
+
+def on_host(clock: str, *traits: str, kind: str = "containers", tripwires: tuple[str, ...] = ("a@1",)) -> list[Fact]:
+    """Give one listing by a command on a host; a tripwire, so that it is told without a past."""
+    return reads(
+        kind, day=0, clock=clock, by=HOST, plane="host", traits=tuple(traits), tripwires=tripwires, network=None
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "requests"),
+    [
+        (on_host("09:00:00", "in-shell") + on_host("09:00:00.1"), 1),
+        (on_host("09:00:00.9", "in-shell") + on_host("09:00:01.1"), 1),
+        (on_host("09:00:00", "in-shell", "no-login") + on_host("09:00:00.1", "no-login"), 1),
+        (on_host("09:00:00", "in-shell"), 1),  # nothing else tells it
+        (on_host("09:00:00", "in-shell") + on_host("09:00:05"), 2),
+        (on_host("09:00:02", "in-shell") + on_host("09:00:00"), 2),  # what came before is another command
+        (on_host("09:00:00", "in-shell") + on_host("09:00:00", kind="images"), 2),
+        (on_host("09:00:00", "in-shell", tripwires=("a@1", "b@1")) + on_host("09:00:00.1"), 2),  # the shell says more
+        (on_host("09:00:00") + on_host("09:00:01"), 2),
+    ],
+)
+def test_a_shell_and_the_program_it_starts_are_one_request(facts: list[Fact], requests: int) -> None:
+    (found,) = episodes(facts)
+    assert found.requests == requests

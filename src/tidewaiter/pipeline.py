@@ -208,7 +208,10 @@ def analyse(
 
 
 def _hits(store: Store, pack: Pack) -> Iterator[measure.Hit]:
+    fired = {name for (name,) in store.rows(measure.script("fired_rules"))}
     for rule in pack.correlations:
+        if fired.isdisjoint(found.about.key for name in rule.rules if (found := pack.get(name))):
+            continue
         for match in correlate(_counted(store, pack, rule), rule):
             yield from (measure.Hit(activity, rule.about.key, rule.about.weight) for activity in match.ids)
 

@@ -9,7 +9,26 @@ SELECT
 FROM context
 WHERE role IN ('evidence', 'tripwire');
 
-CREATE OR REPLACE TEMPORARY TABLE seen_all AS
+-- `sh -c 'docker ps'` and the `docker ps` that it starts are two processes and one request: the shell's is left out,
+-- unless it says more (another tripwire) or nothing of the same kind followed within the same or the next second.
+CREATE OR REPLACE TEMPORARY TABLE command AS
+SELECT
+    occurrence.id, looked.actor, looked.kind, looked.tripwires, looked.role,
+    date_trunc('second', occurrence."at") AS second, array_contains(looked.traits, 'in-shell') AS in_shell
+FROM occurrence
+JOIN looked ON looked.context = occurrence.context
+WHERE looked.plane = 'host';
+
+CREATE OR REPLACE TEMPORARY TABLE told_by_child AS
+SELECT DISTINCT shell.id
+FROM command AS shell
+JOIN command AS child
+    ON child.actor = shell.actor AND child.kind = shell.kind
+    AND (shell.role = 'evidence' OR child.tripwires = shell.tripwires)
+    AND (child.second = shell.second OR child.second = shell.second + INTERVAL 1 SECONDS)
+WHERE shell.in_shell AND NOT child.in_shell;
+
+CREATE OR REPLACE TEMPORARY TABLE sighting AS
 SELECT
     occurrence.id, occurrence."at", CAST(occurrence."at" AS DATE) AS day,
     CAST(floor(extract(hour FROM occurrence."at") / 4) AS INTEGER) * 4 AS hour,
@@ -19,30 +38,7 @@ SELECT
 FROM occurrence
 JOIN looked ON looked.context = occurrence.context;
 
--- `sh -c 'docker ps'` and the `docker ps` that it starts are two processes and one request: the shell's is left out,
--- unless it says more (another tripwire) or nothing of the same kind followed within the same or the next second.
-CREATE OR REPLACE TEMPORARY TABLE told_by_child AS
-SELECT DISTINCT shell.id
-FROM (
-    SELECT
-        seen_all.id, seen_all.actor, seen_all.kind, seen_all.tripwires, seen_all.role,
-        date_trunc('second', seen_all."at") AS second
-    FROM seen_all
-    JOIN looked ON looked.context = seen_all.context
-    WHERE looked.plane = 'host' AND array_contains(looked.traits, 'in-shell')
-) AS shell
-JOIN (
-    SELECT seen_all.actor, seen_all.kind, seen_all.tripwires, date_trunc('second', seen_all."at") AS second
-    FROM seen_all
-    JOIN looked ON looked.context = seen_all.context
-    WHERE looked.plane = 'host' AND NOT array_contains(looked.traits, 'in-shell')
-) AS child
-    ON child.actor = shell.actor AND child.kind = shell.kind
-    AND (shell.role = 'evidence' OR child.tripwires = shell.tripwires)
-    AND (child.second = shell.second OR child.second = shell.second + INTERVAL 1 SECONDS);
-
-CREATE OR REPLACE TEMPORARY TABLE sighting AS
-SELECT seen_all.* FROM seen_all WHERE id NOT IN (SELECT id FROM told_by_child);
+DELETE FROM sighting WHERE plane = 'host' AND id IN (SELECT id FROM told_by_child);
 
 -- Refused and anonymous activity never teaches what is ordinary.
 CREATE OR REPLACE TEMPORARY TABLE habit AS

@@ -100,7 +100,8 @@ class Store:
         with ExitStack() as opened:  # whatever fails, nothing stays open and nothing temporary stays behind
             if directory is None:
                 opened.callback(shutil.rmtree, self.directory, ignore_errors=True)
-            self._open(opened)
+            # A temporary store needs no file and no write-ahead log; what is too much for memory spills all the same.
+            self._open(opened, ":memory:" if directory is None else str(self.directory / _FILE))
             self._memory = memory
             self._engine.execute(f"SET memory_limit='{memory}MB'")
             self._engine.execute(f"SET threads={threads}")
@@ -109,12 +110,12 @@ class Store:
             self._prepare()
             self._opened = opened.pop_all()
 
-    def _open(self, opened: ExitStack) -> None:
+    def _open(self, opened: ExitStack, database: str) -> None:
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._contexts = opened.enter_context(closing(_Spool(self.directory, self._encoder)))
             self._occurrences = opened.enter_context(closing(_Spool(self.directory, self._encoder)))
-            self._engine = opened.enter_context(closing(duckdb.connect(str(self.directory / _FILE))))
+            self._engine = opened.enter_context(closing(duckdb.connect(database)))
         except OSError as problem:
             raise StoreError(
                 f"the state cannot be opened: {problem.strerror}",

@@ -2,27 +2,24 @@
 -- one actor, no gap longer than three hours, so that one kind each half hour is still one story.
 -- Parameter tables: hit(id, rule, weight) of correlations; both it and the profile tables are made before.
 
-CREATE OR REPLACE TEMPORARY TABLE fresh AS
-SELECT DISTINCT actor, plane, day, dimension, value FROM novelty;
-
 -- Only an actor's days with something new in them need a closer look.
 CREATE OR REPLACE TEMPORARY TABLE new_day AS
 SELECT sighting.*
 FROM sighting
-JOIN (SELECT DISTINCT actor, plane, day FROM fresh) AS days
+JOIN (SELECT DISTINCT actor, plane, day FROM novelty) AS days
     ON days.actor = sighting.actor AND days.plane = sighting.plane AND days.day = sighting.day;
 
 CREATE OR REPLACE TEMPORARY TABLE novel AS
 SELECT DISTINCT new_day.id
 FROM new_day
-JOIN fresh ON fresh.actor = new_day.actor AND fresh.plane = new_day.plane AND fresh.day = new_day.day
+JOIN novelty ON novelty.actor = new_day.actor AND novelty.plane = new_day.plane AND novelty.day = new_day.day
 WHERE
-    fresh.dimension = 'kind' AND fresh.value = new_day.kind
-    OR fresh.dimension = 'namespace' AND fresh.value = new_day.namespace
-    OR fresh.dimension = 'tool' AND fresh.value = new_day.tool_name
-    OR fresh.dimension = 'network' AND fresh.value = new_day.network
-    OR fresh.dimension = 'scope' AND fresh.value = new_day.reach
-    OR fresh.dimension = 'refused' AND fresh.value = new_day.kind AND new_day.outcome = 'refused'
+    novelty.dimension = 'kind' AND novelty.value = new_day.kind
+    OR novelty.dimension = 'namespace' AND novelty.value = new_day.namespace
+    OR novelty.dimension = 'tool' AND novelty.value = new_day.tool_name
+    OR novelty.dimension = 'network' AND novelty.value = new_day.network
+    OR novelty.dimension = 'scope' AND novelty.value = new_day.reach
+    OR novelty.dimension = 'refused' AND novelty.value = new_day.kind AND new_day.outcome = 'refused'
 UNION
 SELECT sighting.id
 FROM sighting

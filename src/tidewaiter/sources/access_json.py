@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tidewaiter.model import Activity, Origin
-from tidewaiter.sources.contract import Reader, Source, Tally
+from tidewaiter.sources.contract import Source, Tally
 from tidewaiter.sources.linewise import LineReader, digest, json_object, number_of, text_of
 from tidewaiter.sources.timestamps import time_of
 from tidewaiter.sources.web_request import Occurrences, WebRequest, normalise, target_of
@@ -106,16 +106,11 @@ def sniff(lines: Sequence[bytes]) -> int:
     return sum((record := decode(line)) is not None and parse(record) is not None for line in lines)
 
 
-def reader(tally: Tally) -> Reader:
-    """Make the reader of one input."""
-    return AccessJsonReader(tally)
-
-
 SOURCE = Source(
     name=NAME,
     plane="web",
     title="Web access log as JSON (nginx log_format with escape=json)",
     sniff=sniff,
-    reader=reader,
+    reader=AccessJsonReader,
     blind_to=("web-behind-proxy",),
 )

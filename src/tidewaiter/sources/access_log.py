@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 
 from tidewaiter.model import Activity, Origin
-from tidewaiter.sources.contract import Reader, Source, Tally
+from tidewaiter.sources.contract import Source, Tally
 from tidewaiter.sources.linewise import MAX_TEXT, LineReader, digest, number_of
 from tidewaiter.sources.timestamps import common_log
 from tidewaiter.sources.web_request import Occurrences, WebRequest, normalise, target_of
@@ -116,16 +116,11 @@ def sniff(lines: Sequence[bytes]) -> int:
     return count + sum(line.startswith(b'time="') for line in lines) if count else 0
 
 
-def reader(tally: Tally) -> Reader:
-    """Make the reader of one input."""
-    return AccessLogReader(tally)
-
-
 SOURCE = Source(
     name=NAME,
     plane="web",
     title="Web access log, common or combined (nginx, Apache, podman)",
     sniff=sniff,
-    reader=reader,
+    reader=AccessLogReader,
     blind_to=("web-behind-proxy",),
 )

@@ -20,7 +20,7 @@ from tidewaiter.sources.auditd_fields import endpoint, fields, plain, text
 from tidewaiter.sources.auditd_kept import Chunk, Span
 from tidewaiter.sources.auditd_needles import Needles, Sieve
 from tidewaiter.sources.auditd_records import HEADER, WINDOW, Assembler, Event, record, time_of
-from tidewaiter.sources.contract import Block, Reader, Source, Tally
+from tidewaiter.sources.contract import Block, Source, Tally
 from tidewaiter.sources.host_process import HostReader, Process
 
 NAME = "auditd"
@@ -229,15 +229,10 @@ def sniff(lines: Sequence[bytes]) -> int:
     return sum(HEADER.search(line) is not None for line in lines)
 
 
-def reader(tally: Tally) -> Reader:
-    """Make the reader of one input."""
-    return AuditdReader(tally)
-
-
 SOURCE = Source(
     name=NAME,
     plane="host",
     title="Linux audit log (auditd RAW or ENRICHED, relayed by syslog, or from the kernel)",
     sniff=sniff,
-    reader=reader,
+    reader=AuditdReader,
 )

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from tidewaiter.meaning.engine_api import read_target
 from tidewaiter.model import Activity, Actor, Meaning, Origin
-from tidewaiter.sources.contract import Reader, Source, Tally
+from tidewaiter.sources.contract import Source, Tally
 from tidewaiter.sources.http_activity import NOT_RECORDED, is_kept, outcome_of, request_activity
 from tidewaiter.sources.linewise import LineReader, digest, json_object, number_of, text_of
 from tidewaiter.sources.timestamps import time_of
@@ -215,16 +215,11 @@ def sniff(lines: Sequence[bytes]) -> int:
     return sum(b'"RequestMethod"' in line and b'"RequestUri"' in line for line in lines)
 
 
-def reader(tally: Tally) -> Reader:
-    """Make the reader of one input."""
-    return DockerAuthzReader(tally)
-
-
 SOURCE = Source(
     name=NAME,
     plane="engine",
     title="Docker authorization plugin (AuthZReq and AuthZRes as JSON, one a line)",
     sniff=sniff,
-    reader=reader,
+    reader=DockerAuthzReader,
     blind_to=("engine-no-local-caller",),
 )

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from tidewaiter.meaning.engine_api import normalise_target, read_target
 from tidewaiter.model import Activity, Actor, Meaning, Origin, Outcome
 from tidewaiter.sources import logfmt
-from tidewaiter.sources.contract import Reader, Source, Tally
+from tidewaiter.sources.contract import Source, Tally
 from tidewaiter.sources.http_activity import NOT_RECORDED, is_kept, outcome_of, request_activity
 from tidewaiter.sources.linewise import MAX_TEXT, LineReader, digest, json_object, number_of, text_of
 from tidewaiter.sources.timestamps import any_time, rfc3339
@@ -249,16 +249,11 @@ def _is_daemon_line(line: bytes) -> bool:
     )
 
 
-def reader(tally: Tally) -> Reader:
-    """Make the reader of one input."""
-    return DockerdLogReader(tally)
-
-
 SOURCE = Source(
     name=NAME,
     plane="engine",
     title="Docker daemon log (dockerd -D: logfmt, JSON, or journalctl -o json)",
     sniff=sniff,
-    reader=reader,
+    reader=DockerdLogReader,
     blind_to=("engine-no-caller", "engine-no-outcome"),
 )

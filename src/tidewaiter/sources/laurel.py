@@ -15,7 +15,7 @@ import msgspec
 from tidewaiter.model import Activity, Origin
 from tidewaiter.sources.auditd_fields import endpoint, endpoint_of_address
 from tidewaiter.sources.auditd_records import calls, time_of
-from tidewaiter.sources.contract import Block, Reader, Source, Tally
+from tidewaiter.sources.contract import Block, Source, Tally
 from tidewaiter.sources.host_process import Endpoint, HostReader, Process
 
 NAME = "laurel"
@@ -196,15 +196,10 @@ def sniff(lines: Sequence[bytes]) -> int:
     return sum(line.startswith(b'{"ID"') or (b'"ID":"' in line[:80] and b'"SYSCALL":{' in line) for line in lines)
 
 
-def reader(tally: Tally) -> Reader:
-    """Make the reader of one input."""
-    return LaurelReader(tally)
-
-
 SOURCE = Source(
     name=NAME,
     plane="host",
     title="laurel (one JSON object for each Linux audit event)",
     sniff=sniff,
-    reader=reader,
+    reader=LaurelReader,
 )

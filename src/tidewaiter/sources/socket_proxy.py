@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from tidewaiter.meaning.engine_api import read_target
 from tidewaiter.model import Activity, Actor, Meaning, Origin
-from tidewaiter.sources.contract import Reader, Source, Tally
+from tidewaiter.sources.contract import Source, Tally
 from tidewaiter.sources.http_activity import is_kept, outcome_of, request_activity
 from tidewaiter.sources.linewise import LineReader, digest, json_object, number_of, text_of
 from tidewaiter.sources.timestamps import time_of
@@ -159,16 +159,11 @@ def sniff(lines: Sequence[bytes]) -> int:
     return sum(b'"peer"' in line and unwrap(json_object(line)) is not None for line in lines)
 
 
-def reader(tally: Tally) -> Reader:
-    """Make the reader of one input."""
-    return SocketProxyReader(tally)
-
-
 SOURCE = Source(
     name=NAME,
     plane="engine",
     title="Proxy in front of docker.sock with the caller's identity (JSON, one a line)",
     sniff=sniff,
-    reader=reader,
+    reader=SocketProxyReader,
     blind_to=("engine-no-tcp",),
 )

@@ -83,7 +83,6 @@ def auditd_jobs(file: Path) -> list[Job]:
     """Give the candidates for an auditd log."""
     return [
         tidewaiter_scan.job(file),
-        tidewaiter_scan.job(file, native=False),
         ripgrep.job(file, "type=EXECVE"),
     ]
 

@@ -139,7 +139,7 @@ GUESSES: list[tuple[str, bytes, bool, Source | None, str, str]] = [
     ("sample", "whole", "source", "framing", "why"), [case[1:] for case in GUESSES], ids=[case[0] for case in GUESSES]
 )
 def test_recognises(sample: bytes, whole: bool, source: Source | None, framing: Any, why: str) -> None:
-    assert recognise_format(sample, whole=whole, known=KNOWN) == Guess(source, framing, why)
+    assert recognise_format(sample, whole=whole, known=KNOWN)[:3] == (source, framing, why)
 
 
 def test_sources_are_the_modules_that_have_one() -> None:

@@ -25,8 +25,9 @@ import msgspec
 from tidewaiter.errors import SourceError
 from tidewaiter.model import Activity
 from tidewaiter.sources.blocks import BLOCK_SIZE, blocks, chunks, reason_of, wide_codec
-from tidewaiter.sources.contract import Block, Occurrence, RepeatingReader, Source, Tally
+from tidewaiter.sources.contract import Block, Matcher, Occurrence, RepeatingReader, Source, Tally
 from tidewaiter.sources.documents import MAX_DOCUMENT, Scanner, documents, one_line
+from tidewaiter.sources.envelope.layers import Inside, Peeled, look_inside
 from tidewaiter.sources.opening import Input
 from tidewaiter.sources.streams import Replay, Stream, fill, look
 
@@ -39,6 +40,8 @@ MORE_LINES = 400  # spread over the rest of the sample, if the first ones are of
 BATCH = 500  # activities; documents come one at a time and would make batches of one
 
 UNKNOWN = "unknown-format"
+_SURE = 0.98  # share of sample records a format recognises from which nobody looks for wrappers
+_MORE = 2  # how many times more records must be inside of a loose wrapper than are known as they stand
 _CONTROL_SHARE = 0.03  # compressed or random data has 0.09, text next to none
 # What a text may hold below 32: \b \t \n \v \f \r, ESC (colours), 0x1c-0x1f (auditd and RFC 7464 separate with them).
 _CONTROLS = bytes(set(range(32)) - {8, 9, 10, 11, 12, 13, 27, 28, 29, 30, 31}) + b"\x7f"
@@ -71,6 +74,8 @@ class Guess(NamedTuple):
     source: Source | None
     framing: Framing
     why: str  # "12 of 50 lines", or why there is no source
+    inside: Inside | None = None  # the wrappers to take off first
+    share: float = 0.0  # of the records looked at, those of the format
 
 
 @cache
@@ -103,15 +108,34 @@ def recognise_format(sample: bytes, *, whole: bool = True, known: Sequence[Sourc
     # Without one complete line nothing is known of the framing: an event may be larger than a small sample.
     if text.lstrip()[:1] in (b"{", b"[") and (lines or whole or large):
         framings.insert(1 if lines and _is_json(lines[0]) else 0, "documents")
+        guess = _guess(lines[:SAMPLE_LINES], "lines", known) if framings[0] == "documents" and lines else None
+        if guess and guess.share == 1.0:  # lines that only begin like JSON
+            return guess
     for framing in framings:
         records = lines if framing == "lines" else _sample_documents(text, whole=whole)
         if framing == "documents" and framings[0] == framing and not (records or whole or large):
             break  # the first value is larger than the sample; its single lines would mislead
         for some in (records[:SAMPLE_LINES], records[SAMPLE_LINES :: len(records) // MORE_LINES + 1]):
-            best, source = _best(some, known)
-            if source:
-                return Guess(source, framing, f"{best} of {len(some)} {framing}")
+            guess = _guess(some, framing, known)
+            if guess:
+                return guess
     return Guess(None, "lines", UNKNOWN)
+
+
+def _guess(records: Sequence[bytes], framing: Framing, known: Sequence[Source]) -> Guess | None:
+    """Say what these records are, bare or in a wrapper; None when no format is recognised."""
+    best, source = _best(records, known)
+    inside = look_inside(records, known, loose=best < len(records) * _SURE) if records else None
+    if inside and (not inside.layers[0].loose or inside.share * len(records) >= _MORE * best):
+        wrapped = " in ".join(layer.name for layer in reversed(inside.layers))
+        why = f"{inside.seen} of {inside.of} records in {wrapped}"
+        if source and source not in inside.sources:  # some records are wrapped, others of another format are not
+            most = inside.share * len(records) > best
+            inside = inside._replace(sources=(*inside.sources, source) if most else (source, *inside.sources))
+        return Guess(inside.sources[0], framing, why, inside, inside.share)
+    if source is None:
+        return None
+    return Guess(source, framing, f"{best} of {len(records)} {framing}", None, best / len(records))
 
 
 def _best(records: Sequence[bytes], known: Sequence[Source]) -> tuple[int, Source | None]:
@@ -178,11 +202,22 @@ class Reading:
     """One input while it is read: its source or why there is none, its tally, and its activities in batches."""
 
     def __init__(
-        self, found: Input, tally: Tally, guess: Guess, stream: Stream | None = None, *, offset: int = 0
+        self,
+        found: Input,
+        tally: Tally,
+        guess: Guess,
+        stream: Stream | None = None,
+        *,
+        known: Sequence[Source] = (),
+        offset: int = 0,
     ) -> None:
         self.input = found
         self.tally = tally
         self.source = guess.source
+        self.sources = guess.inside.sources if guess.inside else (guess.source,) if guess.source else ()
+        self.wrappers = tuple(layer.name for layer in guess.inside.layers) if guess.inside else ()
+        self._inside = guess.inside
+        self._known = known
         self.framing = guess.framing
         self.why = guess.why
         self._stream = stream
@@ -199,6 +234,9 @@ class Reading:
         if self.source is None or self._stream is None or self._begun:
             return
         self._begun = True
+        if self._inside:
+            yield from self._peeled(self._inside, self._stream, block_size)
+            return
         reader = self.source.reader(self.tally)
         feed: Callable[[Block], Iterable[Activity | Occurrence]] = (
             reader.occurrences if isinstance(reader, RepeatingReader) else reader.feed
@@ -210,6 +248,20 @@ class Reading:
                 yield batch
                 batch = []
         batch += reader.finish()
+        if batch:
+            yield batch
+
+    def _peeled(self, inside: Inside, stream: Stream, block_size: int) -> Iterator[list[Activity | Occurrence]]:
+        """Read through the wrappers of the records."""
+        peeled = Peeled(inside, self.tally, self._known)
+        batch: list[Activity | Occurrence] = []
+        for block in self._blocks(stream, block_size):
+            batch += peeled.feed(block)
+            if batch and (self.framing == "lines" or len(batch) >= BATCH):
+                yield batch
+                batch = []
+        batch += peeled.finish()
+        self.sources = peeled.sources
         if batch:
             yield batch
 
@@ -231,9 +283,15 @@ class Reading:
         self.close()
 
 
-def read(found: Input, *, known: Sequence[Source] | None = None, native: bool = True) -> Reading:
-    """Open an input and recognise its format; nothing is read beyond a sample until batches are asked for."""
-    tally = Tally(found.path, native=native)
+def read(
+    found: Input, *, known: Sequence[Source] | None = None, native: bool = True, matcher: Matcher | None = None
+) -> Reading:
+    """Open an input and recognise its format; nothing is read beyond a sample until batches are asked for.
+
+    The `matcher` holds the user's own rules over original records: every record is then shown to it.
+    """
+    tally = Tally(found.path, native=native, matcher=matcher)
+    known = sources() if known is None else known
     try:
         stream = found.open()
     except (OSError, SourceError) as error:
@@ -255,7 +313,7 @@ def read(found: Input, *, known: Sequence[Source] | None = None, native: bool = 
             # Nothing is known of the input because it could not be read, not because of what is in it.
             guess = guess._replace(why=reason_of(error))
             tally.cannot_read(line=1 + sample.count(b"\n"), offset=gap + len(sample), reason=guess.why)
-    return Reading(found, tally, guess, Replay(sample, rest), offset=gap)
+    return Reading(found, tally, guess, Replay(sample, rest), known=known, offset=gap)
 
 
 def _fail_again(rest: Stream) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
-from tidewaiter.model import Activity, Plane
+from tidewaiter.model import Activity, Plane, RecordKind, RuleMatch
 
 SAMPLE_BYTES = 256  # of an unreadable record, kept for `--unreadable`
 
@@ -50,14 +50,26 @@ class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
     sample: bytes = b""  # the first SAMPLE_BYTES of it
 
 
+class Matcher(Protocol):
+    """The user's own rules over original records; a reader that is given one asks it about every record."""
+
+    def wants(self, kind: RecordKind) -> bool:
+        """Tell whether any rule is about such records: if not, nothing need be asked."""
+
+    def matches(self, kind: RecordKind, record: Mapping[str, Any]) -> tuple[RuleMatch, ...]:
+        """Give the rules that hold for a record."""
+
+
 class Tally:
     """What a reader counts about its input while reading. Every method changes the tally."""
 
-    def __init__(self, path: str, *, native: bool = True) -> None:
+    def __init__(self, path: str, *, native: bool = True, matcher: Matcher | None = None) -> None:
         self.path = path
+        self.matcher = matcher  # None, as nearly always: records that are not relevant need not even be decoded
         self.native = native  # readers may use optional native libraries; findings are the same without
         self.records = 0  # records of the format, relevant or not, readable or not
         self.unreadable = 0
+        self.foreign = 0  # records inside a wrapper that are of no known format
         self.first: datetime | None = None  # earliest and latest time among *kept* records
         self.last: datetime | None = None
         self.kept = 0  # activities
@@ -66,6 +78,8 @@ class Tally:
         self.keep_places = 1000
         # A reader that counts the lines of a block while reading it may say so here: then nobody counts them again.
         self.lines_of_block: int | None = None
+        # Gives the time that the wrapper of a record states, for records without one of their own.
+        self.time_of_line: Callable[[int], datetime | None] = _no_time
 
     def cannot_read(self, *, line: int, offset: int, reason: str, raw: bytes | memoryview = b"") -> None:
         """Count one unreadable piece and keep its place (the first `keep_places` of them)."""
@@ -84,6 +98,10 @@ class Tally:
     def note(self, key: str, times: int = 1) -> None:
         """Count a fact about what this input can or cannot show."""
         self.notes[key] = self.notes.get(key, 0) + times
+
+
+def _no_time(line: int) -> datetime | None:  # noqa: ARG001 - the shape of Tally.time_of_line
+    return None
 
 
 class Reader(Protocol):

@@ -29,7 +29,10 @@ _BETWEEN = re.compile(rb"[\s,\x1e\0]*+")  # \x1e: RFC 7464 writes it before each
 _SCALAR = re.compile(rb'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"|[^\s,\[\]{}"]++')
 # The quote of a key is never escaped, and no value is followed by a colon.
 _KIND = re.compile(rb'(?<!\\)"kind"\s*:\s*"([^"\\]*)"')
-_ITEMS = re.compile(rb'(?<!\\)"items"\s*:\s*\Z')
+# `items` of a Kubernetes list; the others hold the records of wrappers (see envelopes.yml).
+_ITEMS = re.compile(
+    rb'(?<!\\)"(?:items|[Rr]ecords|events|logEvents|entries|results|values|streams|resourceLogs|value)"\s*:\s*\Z'
+)
 # A broken file may make the scanner go back. It reads no byte more than this many times on average.
 _READ_AGAIN = 4
 

@@ -1,0 +1,408 @@
+"""Peels wrappers off an input and hands what is inside to the readers of its formats.
+
+    found = look_inside(sample_lines, known)       # once for each input: which wrappers, which formats
+    peeled = Peeled(found, tally, known)
+    for block in blocks:
+        items = peeled.feed(block)                 # activities and occurrences, placed in the outer input
+
+What is inside may be of several formats (a journal, an index): every record goes to the source that knows it. A record
+of no known format is counted as one of another format (`Tally.foreign`), a broken one as unreadable, with its place.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tidewaiter.model import Activity, Actor
+from tidewaiter.sources.contract import Block, Occurrence, RepeatingReader, Source, Tally
+from tidewaiter.sources.envelope.shapes import NOTHING, Around, NotWrappedError, Piece, Wrapper, as_object, carriers
+from tidewaiter.sources.envelope.translated import TRANSLATORS
+from tidewaiter.sources.timestamps import any_time
+
+MAX_DEPTH = 6  # wrappers around one record; the deepest seen in use has four
+MAX_JOINED = 32 << 20  # bytes of a record that came in parts
+_MOST_JOINED = 1000  # records whose parts are waiting
+_REMEMBERED = 64  # blocks whose places are kept, for readers that hold records back
+_GENERIC_REALMS = frozenset({"host", "engine"})
+_TEMPLATES = 20_000
+
+Item = Activity | Occurrence
+
+
+def wrappers() -> tuple[Wrapper, ...]:
+    """Give every wrapper that is known, the unmistakable ones first."""
+    found: tuple[Wrapper, ...] = (*TRANSLATORS, *carriers())
+    return tuple(sorted(found, key=lambda one: one.loose))
+
+
+class Inside(NamedTuple):
+    """What a sample holds: the wrappers from the outside in, the formats in the order of their share, and the share."""
+
+    layers: tuple[Wrapper, ...]
+    sources: tuple[Source, ...]
+    share: float
+    seen: int  # records of a known format
+    of: int
+
+
+def look_inside(
+    records: Sequence[bytes], known: Sequence[Source], *, loose: bool = True, depth: int = 0
+) -> Inside | None:
+    """Find the wrappers of these records and what is in them; None when no known format is inside any wrapper.
+
+    Without `loose`, only wrappers that nothing else looks like are tried.
+    """
+    values = [(raw, as_object(raw)) for raw in records]
+    best: Inside | None = None
+    for wrapper in wrappers():
+        if wrapper.loose and (not loose or (best is not None and not best.layers[0].loose)):
+            continue
+        held = [(raw, value) for raw, value in values if wrapper.holds(raw, value)]
+        if not held:
+            continue
+        inner = [piece.data for piece in _unwrapped(wrapper, held)]
+        found = _formats(inner, known)
+        deeper = (
+            look_inside(inner, known, depth=depth + 1) if depth + 1 < MAX_DEPTH and not _sure(found, inner) else None
+        )
+        if deeper is not None and (found is None or deeper.share > found[1]):
+            here = Inside((wrapper, *deeper.layers), deeper.sources, deeper.share, deeper.seen, deeper.of)
+        elif found is not None:
+            here = Inside((wrapper,), *found)
+        else:
+            continue
+        here = here._replace(share=here.share * len(held) / len(records))
+        if best is None or here.share > best.share:
+            best = here
+    return best
+
+
+def _sure(found: tuple[Any, ...] | None, inner: Sequence[bytes]) -> bool:
+    return found is not None and found[2] == len(inner)
+
+
+def _unwrapped(wrapper: Wrapper, held: Iterable[tuple[bytes, dict[str, Any] | None]]) -> Iterator[Piece]:
+    waiting = _Joined()
+    for raw, value in held:
+        try:
+            pieces = wrapper.unwrap(raw, value)
+        except NotWrappedError:
+            continue
+        for piece in pieces:
+            whole = waiting.join(piece)
+            if whole is not None:
+                yield from _single_lines(whole)
+
+
+def _formats(records: Sequence[bytes], known: Sequence[Source]) -> tuple[tuple[Source, ...], float, int, int] | None:
+    """Give the sources that recognise any of these records, those of most first."""
+    counts = Counter({source.name: source.sniff(records) for source in known}) if records else Counter[str]()
+    chosen = [source for source in sorted(known, key=lambda one: (-counts[one.name], one.name)) if counts[source.name]]
+    if not chosen:
+        return None
+    seen = min(len(records), sum(counts[source.name] for source in chosen))
+    return tuple(chosen), seen / len(records), seen, len(records)
+
+
+def _single_lines(piece: Piece) -> Iterator[Piece]:
+    """Make a payload one line: JSON is flattened, other text is taken apart."""
+    data = piece.data.strip(b"\r\n")
+    if b"\n" not in data and b"\r" not in data:
+        yield piece._replace(data=data)
+    elif data[:1] in (b"{", b"["):
+        yield piece._replace(data=data.translate(_FLAT))
+    else:
+        for line in data.splitlines():
+            yield piece._replace(data=line)
+
+
+_FLAT = bytes.maketrans(b"\r\n", b"  ")
+
+
+class _Joined:
+    """Joins records that came in parts, for each stream of a container log."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[bytes]] = {}
+        self._size = 0
+
+    def join(self, piece: Piece) -> Piece | None:
+        """Take a piece; gives the whole record once its last part came, or when it grew too large."""
+        held = self._waiting.get(piece.stream)
+        if held is None and not piece.more:
+            return piece
+        if held is None:
+            if len(self._waiting) >= _MOST_JOINED:
+                return piece
+            held = self._waiting[piece.stream] = []
+        held.append(piece.data)
+        self._size += len(piece.data)
+        if piece.more and self._size < MAX_JOINED:
+            return None
+        del self._waiting[piece.stream]
+        self._size -= sum(map(len, held))
+        return piece._replace(data=b"".join(held), more=False)
+
+    def rest(self) -> list[bytes]:
+        """Give what still waits for its end."""
+        return [b"".join(parts) for parts in self._waiting.values()]
+
+
+class _Place(NamedTuple):
+    line: int
+    offset: int
+    around: Around
+
+
+class _Lane:
+    """One format inside the wrapper: its reader, and where its records lie in the outer input."""
+
+    def __init__(self, source: Source, outer: Tally) -> None:
+        self.source = source
+        self.tally = Tally(outer.path, native=outer.native)
+        self.tally.time_of_line = self._time_of
+        self.reader = source.reader(self.tally)
+        self._feed: Callable[[Block], Iterable[Item]] = (
+            self.reader.occurrences if isinstance(self.reader, RepeatingReader) else self.reader.feed
+        )
+        self._next = 1
+        self._lines: list[bytes] = []
+        self._places: list[_Place] = []
+        self._starts: deque[int] = deque([1], maxlen=_REMEMBERED)
+        self._kept: deque[list[_Place]] = deque([self._places], maxlen=_REMEMBERED)
+        self._templates: dict[tuple[int, Around], tuple[Activity, Activity]] = {}
+
+    def add(self, record: bytes, place: _Place) -> None:
+        """Put a record behind the ones that wait to be read."""
+        self._lines.append(record)
+        self._places.append(place)
+
+    def read(self) -> Iterator[Item]:
+        """Read what waits, and give it with its place in the outer input."""
+        if not self._lines:
+            return
+        data = b"\n".join(self._lines) + b"\n"
+        block = Block(data, 0, self._next)
+        for item in self._feed(block):
+            yield self._placed(item)
+        self._next += len(self._lines)
+        self._lines = []
+        self._places = []
+        self._starts.append(self._next)
+        self._kept.append(self._places)
+
+    def finish(self) -> Iterator[Item]:
+        """Give what the reader held back."""
+        for item in self.reader.finish():
+            yield self._placed(item)
+
+    def place(self, line: int) -> _Place:
+        """Say where in the outer input the record of an inner line lies."""
+        index = bisect_right(self._starts, line) - 1
+        if index < 0:
+            index, line = 0, self._starts[0]
+        places = self._kept[index]
+        at = line - self._starts[index]
+        return places[min(at, len(places) - 1)] if places else _Place(1, 0, NOTHING)
+
+    def _time_of(self, line: int) -> datetime | None:
+        return any_time(self.place(line).around.at)
+
+    def _placed(self, item: Item) -> Item:
+        if isinstance(item, Occurrence):
+            place = self.place(item.line)
+            template = item.template
+            if place.around.host or place.around.cluster:
+                template = self._at_home(template, place.around)
+            return item._replace(template=template, line=place.line, offset=place.offset)
+        place = self.place(item.origin.line)
+        origin = msgspec.structs.replace(item.origin, line=place.line, offset=place.offset)
+        return msgspec.structs.replace(item, origin=origin, actor=_at_home(item, place.around))
+
+    def _at_home(self, template: Activity, around: Around) -> Activity:
+        key = (id(template), around._replace(at=None))
+        found = self._templates.get(key)
+        if found is None:
+            if len(self._templates) >= _TEMPLATES:
+                self._templates.clear()
+            changed = msgspec.structs.replace(template, actor=_at_home(template, around))
+            found = self._templates[key] = (template, changed)  # holding the first keeps its identity its own
+        return found[1]
+
+
+def _at_home(activity: Activity, around: Around) -> Actor:
+    """Name the cluster or host of an actor, if the record itself did not."""
+    actor = activity.actor
+    if activity.plane == "kubernetes":
+        realm = around.cluster
+    else:
+        realm = around.host if actor.realm in _GENERIC_REALMS else None
+    return msgspec.structs.replace(actor, realm=realm) if realm else actor
+
+
+class Peeled:
+    """Reads one input through its wrappers."""
+
+    def __init__(self, inside: Inside, tally: Tally, known: Sequence[Source]) -> None:
+        self.tally = tally
+        self._layers = inside.layers
+        self._known = known
+        self._lanes: dict[str, _Lane] = {source.name: _Lane(source, tally) for source in inside.sources}
+        self._recent = list(inside.sources)
+        self._joined = [_Joined() for _ in inside.layers]
+        self._settled: dict[str, _Counts] = {}
+        self._remarks: Counter[tuple[str, str | None]] = Counter()  # of wrapper and what it said
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The formats met so far, the one of most records first."""
+        lanes = sorted(self._lanes.values(), key=lambda lane: -lane.tally.records)
+        return tuple(lane.source for lane in lanes)
+
+    def feed(self, block: Block) -> list[Item]:
+        """Give the activities that are complete with this block."""
+        data = bytes(block.data)
+        offset = block.offset
+        for number, raw in enumerate(data.split(b"\n"), block.line):
+            line = raw.strip(b"\r\0")
+            if line and not line.isspace():
+                self._line(line, number, offset)
+            offset += len(raw) + 1
+        return self._read()
+
+    def finish(self) -> list[Item]:
+        """Give what was held back; a record whose end never came is counted."""
+        for joined in self._joined:
+            for part in joined.rest():
+                self.tally.cannot_read(line=self._last.line, offset=self._last.offset, reason="no-end", raw=part)
+        items = self._read()
+        for lane in self._lanes.values():
+            items += lane.finish()
+        self._settle()
+        for (wrapper, said), times in self._remarks.items():
+            if said and (wrapper, None) not in self._remarks:
+                self.tally.note(said, times)
+        return items
+
+    _last = _Place(1, 0, NOTHING)
+
+    def _read(self) -> list[Item]:
+        items: list[Item] = []
+        for lane in list(self._lanes.values()):
+            items += lane.read()
+        self._settle()
+        return items
+
+    def _line(self, raw: bytes, number: int, offset: int) -> None:
+        self._last = _Place(number, offset, NOTHING)
+        self._peel(raw, 0, self._last)
+
+    def _peel(self, raw: bytes, depth: int, place: _Place) -> None:
+        if depth == len(self._layers):
+            self._give(raw, place, depth)
+            return
+        value = as_object(raw)
+        wrapper = self._layers[depth]
+        if wrapper.holds(raw, value):
+            self._open(wrapper, raw, value, depth, place)
+        else:
+            self._give(raw, place, depth)
+
+    def _open(self, wrapper: Wrapper, raw: bytes, value: dict[str, Any] | None, depth: int, place: _Place) -> None:
+        joined = self._joined[depth] if depth < len(self._joined) else _Joined()
+        for piece in self._pieces(wrapper, raw, value, place):
+            whole = joined.join(piece)
+            if whole is None:
+                continue
+            around = whole.around.within(place.around)
+            for single in _single_lines(whole):
+                if single.data:
+                    self._peel(single.data, depth + 1, place._replace(around=around))
+
+    def _pieces(self, wrapper: Wrapper, raw: bytes, value: dict[str, Any] | None, place: _Place) -> list[Piece]:
+        """Take a wrapper off; what is damaged is counted."""
+        try:
+            pieces = wrapper.unwrap(raw, value)
+        except NotWrappedError as problem:
+            self._cannot_read(f"not-unwrapped: {problem}", raw, place)
+            return []
+        self._remarks[wrapper.name, wrapper.remark(value)] += 1
+        return pieces
+
+    def _give(self, raw: bytes, place: _Place, depth: int) -> None:
+        """Hand a record to the source that knows it."""
+        record = [raw]
+        for source in self._recent:
+            if source.sniff(record):
+                self._to(source, raw, place)
+                return
+        # Wrapped otherwise than the rest of the input, or more often.
+        if depth < MAX_DEPTH:
+            value = as_object(raw)
+            for wrapper in wrappers():
+                if not wrapper.loose and wrapper.holds(raw, value):
+                    self._open_other(wrapper, raw, value, depth, place)
+                    return
+        for source in self._known:
+            if source.sniff(record):
+                if source.name not in self._lanes:
+                    self._lanes[source.name] = _Lane(source, self.tally)
+                self._to(source, raw, place)
+                return
+        if raw[:1] == b"{" and as_object(raw) is None:
+            self._cannot_read("broken-json", raw, place)
+        else:
+            self.tally.foreign += 1
+
+    def _open_other(self, wrapper: Wrapper, raw: bytes, value: Any, depth: int, place: _Place) -> None:
+        for piece in self._pieces(wrapper, raw, value, place):
+            around = piece.around.within(place.around)
+            for single in _single_lines(piece):
+                self._give(single.data, place._replace(around=around), depth + 1)
+
+    def _to(self, source: Source, raw: bytes, place: _Place) -> None:
+        self._lanes[source.name].add(raw, place)
+        if self._recent[0] is not source:
+            self._recent = [source, *(one for one in self._recent if one is not source)]
+
+    def _cannot_read(self, reason: str, raw: bytes, place: _Place) -> None:
+        self.tally.cannot_read(line=place.line, offset=place.offset, reason=reason, raw=raw)
+
+    def _settle(self) -> None:
+        """Add what the readers counted since the last time to the tally of the input."""
+        for name, lane in self._lanes.items():
+            before = self._settled.get(name, _Counts())
+            self._settled[name] = _absorb(self.tally, lane, before)
+
+
+class _Counts(NamedTuple):
+    records: int = 0
+    unreadable: int = 0
+    kept: int = 0
+    places: int = 0
+    notes: Mapping[str, int] = MappingProxyType({})
+
+
+def _absorb(outer: Tally, lane: _Lane, before: _Counts) -> _Counts:
+    inner = lane.tally
+    outer.records += inner.records - before.records
+    outer.kept += inner.kept - before.kept
+    for key, times in inner.notes.items():
+        if times > before.notes.get(key, 0):
+            outer.note(key, times - before.notes.get(key, 0))
+    for bound in (inner.first, inner.last):
+        if bound is not None:
+            outer.saw(bound)
+    told = inner.places[before.places :]
+    for one in told:
+        place = lane.place(one.line)
+        outer.cannot_read(line=place.line, offset=place.offset, reason=one.reason, raw=one.sample)
+    outer.unreadable += inner.unreadable - before.unreadable - len(told)
+    return _Counts(inner.records, inner.unreadable, inner.kept, len(inner.places), dict(inner.notes))

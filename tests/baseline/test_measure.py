@@ -5,11 +5,12 @@ from typing import Any
 
 import factories
 import pytest
-from estate import KINDS, PAST, WEB, Fact, days, departure, episodes, moment, others, reads, surprise
+from estate import KINDS, PAST, WEB, Fact, days, departure, episodes, fill, moment, others, reads, surprise
 from factories import actor
 
-from tidewaiter.baseline.measure import Hit
+from tidewaiter.baseline.measure import Hit, script
 from tidewaiter.model import Breadth, Episode, Tripwire
+from tidewaiter.store import Store
 
 USUAL = {
     "kind": ("pods", "services"),
@@ -331,3 +332,30 @@ def on_host(clock: str, *traits: str, kind: str = "containers", tripwires: tuple
 def test_a_shell_and_the_program_it_starts_are_one_request(facts: list[Fact], requests: int) -> None:
     (found,) = episodes(facts)
     assert found.requests == requests
+
+
+def steady(hours: range, every: int = 1) -> list[Fact]:
+    """Give a read every so many minutes, through these hours of one day."""
+    return [
+        fact
+        for hour in hours
+        for minute in range(0, 60, every)
+        for fact in reads("pods", day=0, clock=f"{hour:02}:{minute:02}:00")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "silent"),
+    [
+        ([*steady(range(4)), *steady(range(7, 9))], [("03:59", "07:00")]),
+        ([*steady(range(4)), *steady(range(4, 6))], []),
+        ([*steady(range(2)), *steady(range(7, 8))], []),  # too little to tell
+        ([*steady(range(9), 4), *steady(range(15, 24), 4)], []),  # never steady
+    ],
+    ids=["three hours", "none", "short", "sparse"],
+)
+def test_a_steady_source_that_falls_silent_is_noticed(facts: list[Fact], silent: list[tuple[str, str]]) -> None:
+    with Store() as store:
+        fill(store, facts)
+        found = [(f"{first:%H:%M}", f"{last:%H:%M}") for _, first, last in store.rows(script("silences"))]
+    assert found == silent

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import factories
+import msgspec
 import pytest
 
 from tidewaiter.cli.summarise import summary
@@ -31,7 +32,9 @@ def report(*reads: Read, **over: Any) -> Report:
 
 
 def test_nothing_was_read() -> None:
-    assert summary(report(), planes=PLANES) == Summary(blind=ALL_BLIND)
+    found = summary(report(), planes=PLANES)
+    assert {way.state for way in found.ways} == {"not"}
+    assert msgspec.structs.replace(found, ways=()) == Summary(blind=ALL_BLIND)
 
 
 def test_files_of_a_source_are_counted_together() -> None:
@@ -43,7 +46,7 @@ def test_files_of_a_source_are_counted_together() -> None:
         ),
         planes=PLANES,
     )
-    assert found == Summary(
+    assert msgspec.structs.replace(found, ways=()) == Summary(
         sources=(
             SourceSummary(source="auditd", files=1, records=7, kept=0),
             SourceSummary(
@@ -107,4 +110,4 @@ def test_findings_are_counted_by_level() -> None:
 @pytest.mark.parametrize("source", sorted(PLANES))
 def test_every_source_covers_a_plane(source: str) -> None:
     blind = summary(report(read("a.log", source)), planes=PLANES).blind
-    assert len(set(blind) & set(ALL_BLIND)) == 3
+    assert len(set(blind) & set(ALL_BLIND)) == (4 if PLANES[source] == "cloud" else 3)

@@ -10,6 +10,8 @@ def test_an_empty_scan_says_nothing() -> None:
         "places": (),
         "set_aside": (),
         "blind": (),
+        "ways": (),
+        "silences": (),
         "findings_by_level": {},
         "hidden": 0,
     }

@@ -79,5 +79,5 @@ def _facts(episode: Episode, sightings: Sequence[Sighting]) -> Mapping[str, Valu
 
 
 def _searchable(path: str) -> bool:
-    """Tell whether zgrep can look into an input: not what came over standard input, nor into other archives."""
-    return path != "-" and "!" not in path and not path.endswith((".zst", ".bz2", ".xz", ".zip"))
+    """Tell whether zgrep can look into an input: not into standard input, a URL or other archives."""
+    return path != "-" and "!" not in path and "://" not in path and not path.endswith((".zst", ".bz2", ".xz", ".zip"))

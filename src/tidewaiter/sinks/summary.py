@@ -18,6 +18,25 @@ class SourceSummary(msgspec.Struct, frozen=True, kw_only=True):
     kept: int  # of these, activities
     first: datetime | None = None  # earliest and latest time among the kept ones
     last: datetime | None = None
+    other: int = 0  # records inside of wrappers that are of no known format
+    wrappers: tuple[str, ...] = ()  # what records travelled in, from the outside in
+
+
+class WayShown(msgspec.Struct, frozen=True, kw_only=True):
+    """One way of looking around, and whether the inputs show it."""
+
+    way: str  # key of the catalogue under `way.`
+    state: str  # seen, partly, not
+    by: tuple[str, ...] = ()  # sources that show it
+    why: tuple[str, ...] = ()  # ids of cannot.*; nothing when no input could have shown it
+
+
+class Silence(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of time without records of a source that is otherwise never silent for long."""
+
+    source: str
+    first: datetime
+    last: datetime
 
 
 class Unread(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,5 +63,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     places: tuple[Unread, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
     blind: tuple[str, ...] = ()  # visibility ids: what these inputs cannot show
+    ways: tuple[WayShown, ...] = ()
+    silences: tuple[Silence, ...] = ()
     findings_by_level: dict[Level, int] = {}  # of the findings that are shown
     hidden: int = 0  # findings weaker than the persona wants to see

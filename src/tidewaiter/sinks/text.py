@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tidewaiter.model import LEVELS, Finding, Sighting
 from tidewaiter.sinks.safe_text import safe
-from tidewaiter.sinks.summary import SourceSummary, Summary
+from tidewaiter.sinks.summary import SourceSummary, Summary, WayShown
 from tidewaiter.wording import Wording
 from tidewaiter.wording.phrases import actor_phrase, reach_phrase, reason_phrase, when_phrase
 
@@ -50,6 +50,12 @@ def render(
         yield _text(page.finding(finding))
         last = last or finding
     yield _text(page.summary(summary, closing or wording.say("summary.next", command=page.next(summary, last))))
+
+
+def render_inputs(summary: Summary, *, width: int = 100, colour: bool, wording: Wording) -> str:
+    """Say what was read and, of each way of looking around, whether it would have been seen and how to open it."""
+    page = _Page(max(width, _NARROWEST), wording, colour=colour)
+    return _text([*page.inputs(summary), "", *page.ways_explained(summary.ways)])
 
 
 def render_finding(
@@ -146,10 +152,8 @@ class _Page:
             origin = f"{safe(sighting.origin.path)}:{sighting.origin.line}"
             yield from self._wrapped(f"{origin}  {safe(sighting.recogniser)}", _INDENT * 2)
 
-    def summary(self, summary: Summary, closing: str) -> Iterator[str]:
-        yield "-" * self._width
-        yield from self._counts(summary)
-        yield ""
+    def inputs(self, summary: Summary) -> Iterator[str]:
+        """Say what was read, what was not, and what was set aside."""
         yield from self._read(summary.sources)
         if summary.unreadable:
             yield ""
@@ -157,14 +161,65 @@ class _Page:
         if summary.set_aside:
             yield ""
             yield from self._set_aside(summary)
-        if summary.blind:
+
+    def summary(self, summary: Summary, closing: str) -> Iterator[str]:
+        yield "-" * self._width
+        yield from self._counts(summary)
+        yield ""
+        yield from self.inputs(summary)
+        if summary.ways:
+            yield ""
+            yield from self.ways(summary.ways)
+        if summary.blind or summary.silences:
             yield ""
             yield self._painted(self._say.say("summary.blind"), _BOLD)
+            for silence in summary.silences:
+                yield from self._item(
+                    self._say.say(
+                        "summary.silence",
+                        source=silence.source,
+                        first=silence.first,
+                        last=silence.last,
+                        span=silence.last - silence.first,
+                    )
+                )
             for blind in summary.blind:
                 fix = self._say.fix(blind)
                 yield from self._item(f"{self._say.cannot_show(blind)}\n{fix}" if fix else self._say.cannot_show(blind))
         yield ""
         yield closing
+
+    def ways(self, ways: Sequence[WayShown]) -> Iterator[str]:
+        """Name the ways of looking around that are seen, those seen in part and those not seen, a line each."""
+        yield self._painted(self._say.say("summary.ways"), _BOLD)
+        for state in ("seen", "partly", "not"):
+            names = [self._say.say(f"way.{one.way}") for one in ways if one.state == state]
+            if names:
+                label = f"{_INDENT}{self._say.say(f'way.state.{state}'):<{_LABEL - len(_INDENT)}}"
+                yield from self._wrapped("; ".join(names), label, " " * len(label))
+
+    def ways_explained(self, ways: Sequence[WayShown]) -> Iterator[str]:
+        """Say of each way what shows it, or why nothing does and how to open it."""
+        yield self._painted(self._say.say("summary.ways"), _BOLD)
+        for state in ("seen", "partly", "not"):
+            for one in ways:
+                if one.state == state:
+                    yield from self._way(one)
+
+    def _way(self, one: WayShown) -> Iterator[str]:
+        label = f"{_INDENT}{self._say.say(f'way.state.{one.state}'):<{_LABEL - len(_INDENT)}}"
+        by = f"  ({safe(', '.join(one.by))})" if one.by else ""
+        yield from self._wrapped(f"{self._say.say(f'way.{one.way}')}{by}", label, " " * len(label))
+        if one.state == "seen":
+            return
+        reasons = [(self._say.cannot_show(key), self._say.fix(key)) for key in one.why]
+        if not reasons:
+            key = "way.only-part" if one.by else "way.no-sensor"
+            reasons = [(self._say.say(key), self._say.opened(one.way))]
+        for reason, opened in reasons:
+            for text in (reason, opened):
+                if text:
+                    yield from self._wrapped(text, " " * len(label), " " * (len(label) + 2))
 
     def _counts(self, summary: Summary) -> Iterator[str]:
         counts = summary.findings_by_level
@@ -194,6 +249,11 @@ class _Page:
                 kept=source.kept,
             )
             yield from self._wrapped(counts, name, " " * len(name))
+            if source.wrappers:
+                said = self._say.say("summary.wrapped", wrappers=source.wrappers)
+                yield from self._wrapped(said, " " * len(name))
+            if source.other:
+                yield from self._wrapped(self._say.many("summary.other", source.other), " " * len(name))
             if source.first and source.last:
                 span = self._say.say("summary.span", first=source.first, last=source.last)
                 yield from self._wrapped(span, " " * len(name))

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from tidewaiter.model import Activity, Origin
 from tidewaiter.sources.auditd_fields import endpoint, fields, plain, text
 from tidewaiter.sources.auditd_kept import Chunk, Span
-from tidewaiter.sources.auditd_needles import Needles, Sieve
+from tidewaiter.sources.auditd_needles import Everything, Needles, Sieve
 from tidewaiter.sources.auditd_records import HEADER, WINDOW, Assembler, Event, record, time_of
 from tidewaiter.sources.contract import Block, Source, Tally
 from tidewaiter.sources.host_process import HostReader, Process
@@ -43,13 +43,14 @@ class AuditdReader:
 
     def __init__(self, tally: Tally, *, sieve: Sieve | None = None, window: int = WINDOW) -> None:
         self.tally = tally
-        self._sieve = sieve or Needles()
         self._window = window
-        self._host = HostReader()
+        self._host = HostReader(matcher=tally.matcher)
+        self._sieve = sieve or (Everything() if self._host.asks_all else Needles())
         self._assembler = Assembler(window)
         self._chunks: deque[Chunk] = deque()
         self._execs = self._unset = self._local = False
         self._lost = 0
+        self._serials = _Serials()
 
     def feed(self, block: Block) -> Iterator[Activity]:
         """Give the activities of the events that are complete with this block."""
@@ -68,6 +69,7 @@ class AuditdReader:
         events.update(dict.fromkeys(settled))
         events.pop(b"", None)
         self._count(events)
+        self._serials.take(events)
         chunk.events.update(events)
         wanted = self._sieve.wanted(text)
         if wanted is not None:
@@ -142,7 +144,7 @@ class AuditdReader:
             return self._host.connected(process, target) if process and target else []
         argv, shown = self._command(event, known)
         meanings = self._host.understand(argv, text(known.get(b"exe", b"")))
-        process = self._process(event, known) if meanings else None
+        process = self._process(event, known) if meanings or self._host.asks_all else None
         if process is None:
             return []
         found = self._host.told(process, argv, meanings, shown=shown)
@@ -180,6 +182,7 @@ class AuditdReader:
             login=_account(known, b"auid"),
             account=_account(known, b"uid"),
             pid=int(known[b"pid"]) if known.get(b"pid", b"").isdigit() else None,
+            parent_pid=int(known[b"ppid"]) if known.get(b"ppid", b"").isdigit() else None,
             exe=text(known.get(b"exe", b"")) or None,
             comm=text(known.get(b"comm", b"")) or None,
             exit=_exit(known),
@@ -200,6 +203,43 @@ class AuditdReader:
             self.tally.note("auditd-no-connect")
         if self._lost:
             self.tally.note("auditd-lost", self._lost)
+        missing = self._serials.missing(self.tally.records)
+        if missing:
+            self.tally.note("auditd-gaps", missing)
+
+
+class _Serials:
+    """Follows the serial numbers of events: the kernel counts them up by one, and anew when it starts."""
+
+    _LATE = 1000  # events come out of order by less than this
+    _SHARE, _FEW = 0.01, 20  # so many may be missing before it is said: a log begins and ends somewhere
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+        self._last = 0
+        self._numbers = 0  # of earlier runs of the kernel
+        self._starts = 0
+
+    def take(self, events: Iterable[bytes]) -> None:
+        """Take the events of one block, in their order."""
+        for event in events:
+            number = int(event.partition(b":")[2][:19] or b"0")
+            if self._first is None:
+                self._first = self._last = number
+            elif number > self._last:
+                self._last = number
+            elif number < self._last - self._LATE:
+                self._numbers += self._last - self._first + 1
+                self._first = self._last = number
+                self._starts += 1
+
+    def missing(self, events: int) -> int:
+        """Give how many numbers have no event, as far as that can be told; 0 when it is next to none."""
+        if self._first is None or self._starts > events * self._SHARE:  # several hosts in one log
+            return 0
+        numbers = self._numbers + self._last - self._first + 1
+        missing = numbers - events
+        return missing if missing > max(numbers * self._SHARE, self._FEW) else 0
 
 
 def _account(known: dict[bytes, bytes], key: bytes) -> str | None:

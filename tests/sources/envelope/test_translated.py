@@ -194,7 +194,7 @@ def test_columns_may_be_plain_or_empty() -> None:
 
 
 def test_a_native_event_is_no_row() -> None:
-    assert not Table().holds(b"", {"kind": "Event", "verb": "list", "requestURI": "/", "auditID": "x"})
+    assert not Table().holds(b"", {"verb": "list", "requestURI": "/", "auditID": "x"})  # inside an EventList
     assert Table().remark({"Type": "AKSAuditAdmin"}) == "aks-audit-admin"
 
 

@@ -11,29 +11,18 @@ of no known format is counted as one of another format (`Tally.foreign`), a brok
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from types import MappingProxyType
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
-from tidewaiter.model import Activity, Actor
-from tidewaiter.sources.contract import Block, Occurrence, RepeatingReader, Source, Tally
-from tidewaiter.sources.envelope.shapes import NOTHING, Around, NotWrappedError, Piece, Wrapper, as_object, carriers
+from tidewaiter.sources.contract import Block, Source, Tally
+from tidewaiter.sources.envelope.lanes import Counts, Item, Lane, Place, absorb
+from tidewaiter.sources.envelope.shapes import NOTHING, NotWrappedError, Piece, Wrapper, as_object, carriers
 from tidewaiter.sources.envelope.translated import TRANSLATORS
-from tidewaiter.sources.timestamps import any_time
 
 MAX_DEPTH = 6  # wrappers around one record; the deepest seen in use has four
 MAX_JOINED = 32 << 20  # bytes of a record that came in parts
 _MOST_JOINED = 1000  # records whose parts are waiting
-_REMEMBERED = 64  # blocks whose places are kept, for readers that hold records back
-_GENERIC_REALMS = frozenset({"host", "engine"})
-_TEMPLATES = 20_000
-
-Item = Activity | Occurrence
 
 
 def wrappers() -> tuple[Wrapper, ...]:
@@ -155,98 +144,6 @@ class _Joined:
         return [b"".join(parts) for parts in self._waiting.values()]
 
 
-class _Place(NamedTuple):
-    line: int
-    offset: int
-    around: Around
-
-
-class _Lane:
-    """One format inside the wrapper: its reader, and where its records lie in the outer input."""
-
-    def __init__(self, source: Source, outer: Tally) -> None:
-        self.source = source
-        self.tally = Tally(outer.path, native=outer.native)
-        self.tally.time_of_line = self._time_of
-        self.reader = source.reader(self.tally)
-        self._feed: Callable[[Block], Iterable[Item]] = (
-            self.reader.occurrences if isinstance(self.reader, RepeatingReader) else self.reader.feed
-        )
-        self._next = 1
-        self._lines: list[bytes] = []
-        self._places: list[_Place] = []
-        self._starts: deque[int] = deque([1], maxlen=_REMEMBERED)
-        self._kept: deque[list[_Place]] = deque([self._places], maxlen=_REMEMBERED)
-        self._templates: dict[tuple[int, Around], tuple[Activity, Activity]] = {}
-
-    def add(self, record: bytes, place: _Place) -> None:
-        """Put a record behind the ones that wait to be read."""
-        self._lines.append(record)
-        self._places.append(place)
-
-    def read(self) -> Iterator[Item]:
-        """Read what waits, and give it with its place in the outer input."""
-        if not self._lines:
-            return
-        data = b"\n".join(self._lines) + b"\n"
-        block = Block(data, 0, self._next)
-        for item in self._feed(block):
-            yield self._placed(item)
-        self._next += len(self._lines)
-        self._lines = []
-        self._places = []
-        self._starts.append(self._next)
-        self._kept.append(self._places)
-
-    def finish(self) -> Iterator[Item]:
-        """Give what the reader held back."""
-        for item in self.reader.finish():
-            yield self._placed(item)
-
-    def place(self, line: int) -> _Place:
-        """Say where in the outer input the record of an inner line lies."""
-        index = bisect_right(self._starts, line) - 1
-        if index < 0:
-            index, line = 0, self._starts[0]
-        places = self._kept[index]
-        at = line - self._starts[index]
-        return places[min(at, len(places) - 1)] if places else _Place(1, 0, NOTHING)
-
-    def _time_of(self, line: int) -> datetime | None:
-        return any_time(self.place(line).around.at)
-
-    def _placed(self, item: Item) -> Item:
-        if isinstance(item, Occurrence):
-            place = self.place(item.line)
-            template = item.template
-            if place.around.host or place.around.cluster:
-                template = self._at_home(template, place.around)
-            return item._replace(template=template, line=place.line, offset=place.offset)
-        place = self.place(item.origin.line)
-        origin = msgspec.structs.replace(item.origin, line=place.line, offset=place.offset)
-        return msgspec.structs.replace(item, origin=origin, actor=_at_home(item, place.around))
-
-    def _at_home(self, template: Activity, around: Around) -> Activity:
-        key = (id(template), around._replace(at=None))
-        found = self._templates.get(key)
-        if found is None:
-            if len(self._templates) >= _TEMPLATES:
-                self._templates.clear()
-            changed = msgspec.structs.replace(template, actor=_at_home(template, around))
-            found = self._templates[key] = (template, changed)  # holding the first keeps its identity its own
-        return found[1]
-
-
-def _at_home(activity: Activity, around: Around) -> Actor:
-    """Name the cluster or host of an actor, if the record itself did not."""
-    actor = activity.actor
-    if activity.plane == "kubernetes":
-        realm = around.cluster
-    else:
-        realm = around.host if actor.realm in _GENERIC_REALMS else None
-    return msgspec.structs.replace(actor, realm=realm) if realm else actor
-
-
 class Peeled:
     """Reads one input through its wrappers."""
 
@@ -254,10 +151,10 @@ class Peeled:
         self.tally = tally
         self._layers = inside.layers
         self._known = known
-        self._lanes: dict[str, _Lane] = {source.name: _Lane(source, tally) for source in inside.sources}
+        self._lanes: dict[str, Lane] = {source.name: Lane(source, tally) for source in inside.sources}
         self._recent = list(inside.sources)
         self._joined = [_Joined() for _ in inside.layers]
-        self._settled: dict[str, _Counts] = {}
+        self._settled: dict[str, Counts] = {}
         self._remarks: Counter[tuple[str, str | None]] = Counter()  # of wrapper and what it said
 
     @property
@@ -291,7 +188,7 @@ class Peeled:
                 self.tally.note(said, times)
         return items
 
-    _last = _Place(1, 0, NOTHING)
+    _last = Place(1, 0, NOTHING)
 
     def _read(self) -> list[Item]:
         items: list[Item] = []
@@ -301,10 +198,10 @@ class Peeled:
         return items
 
     def _line(self, raw: bytes, number: int, offset: int) -> None:
-        self._last = _Place(number, offset, NOTHING)
+        self._last = Place(number, offset, NOTHING)
         self._peel(raw, 0, self._last)
 
-    def _peel(self, raw: bytes, depth: int, place: _Place) -> None:
+    def _peel(self, raw: bytes, depth: int, place: Place) -> None:
         if depth == len(self._layers):
             self._give(raw, place, depth)
             return
@@ -315,7 +212,7 @@ class Peeled:
         else:
             self._give(raw, place, depth)
 
-    def _open(self, wrapper: Wrapper, raw: bytes, value: dict[str, Any] | None, depth: int, place: _Place) -> None:
+    def _open(self, wrapper: Wrapper, raw: bytes, value: dict[str, Any] | None, depth: int, place: Place) -> None:
         joined = self._joined[depth] if depth < len(self._joined) else _Joined()
         for piece in self._pieces(wrapper, raw, value, place):
             whole = joined.join(piece)
@@ -326,7 +223,7 @@ class Peeled:
                 if single.data:
                     self._peel(single.data, depth + 1, place._replace(around=around))
 
-    def _pieces(self, wrapper: Wrapper, raw: bytes, value: dict[str, Any] | None, place: _Place) -> list[Piece]:
+    def _pieces(self, wrapper: Wrapper, raw: bytes, value: dict[str, Any] | None, place: Place) -> list[Piece]:
         """Take a wrapper off; what is damaged is counted."""
         try:
             pieces = wrapper.unwrap(raw, value)
@@ -336,7 +233,7 @@ class Peeled:
         self._remarks[wrapper.name, wrapper.remark(value)] += 1
         return pieces
 
-    def _give(self, raw: bytes, place: _Place, depth: int) -> None:
+    def _give(self, raw: bytes, place: Place, depth: int) -> None:
         """Hand a record to the source that knows it."""
         record = [raw]
         for source in self._recent:
@@ -353,7 +250,7 @@ class Peeled:
         for source in self._known:
             if source.sniff(record):
                 if source.name not in self._lanes:
-                    self._lanes[source.name] = _Lane(source, self.tally)
+                    self._lanes[source.name] = Lane(source, self.tally)
                 self._to(source, raw, place)
                 return
         if raw[:1] == b"{" and as_object(raw) is None:
@@ -361,48 +258,22 @@ class Peeled:
         else:
             self.tally.foreign += 1
 
-    def _open_other(self, wrapper: Wrapper, raw: bytes, value: Any, depth: int, place: _Place) -> None:
+    def _open_other(self, wrapper: Wrapper, raw: bytes, value: Any, depth: int, place: Place) -> None:
         for piece in self._pieces(wrapper, raw, value, place):
             around = piece.around.within(place.around)
             for single in _single_lines(piece):
                 self._give(single.data, place._replace(around=around), depth + 1)
 
-    def _to(self, source: Source, raw: bytes, place: _Place) -> None:
+    def _to(self, source: Source, raw: bytes, place: Place) -> None:
         self._lanes[source.name].add(raw, place)
         if self._recent[0] is not source:
             self._recent = [source, *(one for one in self._recent if one is not source)]
 
-    def _cannot_read(self, reason: str, raw: bytes, place: _Place) -> None:
+    def _cannot_read(self, reason: str, raw: bytes, place: Place) -> None:
         self.tally.cannot_read(line=place.line, offset=place.offset, reason=reason, raw=raw)
 
     def _settle(self) -> None:
         """Add what the readers counted since the last time to the tally of the input."""
         for name, lane in self._lanes.items():
-            before = self._settled.get(name, _Counts())
-            self._settled[name] = _absorb(self.tally, lane, before)
-
-
-class _Counts(NamedTuple):
-    records: int = 0
-    unreadable: int = 0
-    kept: int = 0
-    places: int = 0
-    notes: Mapping[str, int] = MappingProxyType({})
-
-
-def _absorb(outer: Tally, lane: _Lane, before: _Counts) -> _Counts:
-    inner = lane.tally
-    outer.records += inner.records - before.records
-    outer.kept += inner.kept - before.kept
-    for key, times in inner.notes.items():
-        if times > before.notes.get(key, 0):
-            outer.note(key, times - before.notes.get(key, 0))
-    for bound in (inner.first, inner.last):
-        if bound is not None:
-            outer.saw(bound)
-    told = inner.places[before.places :]
-    for one in told:
-        place = lane.place(one.line)
-        outer.cannot_read(line=place.line, offset=place.offset, reason=one.reason, raw=one.sample)
-    outer.unreadable += inner.unreadable - before.unreadable - len(told)
-    return _Counts(inner.records, inner.unreadable, inner.kept, len(inner.places), dict(inner.notes))
+            before = self._settled.get(name, Counts())
+            self._settled[name] = absorb(self.tally, lane, before)

@@ -130,8 +130,10 @@ class Table(NamedTuple):
 
     def holds(self, raw: bytes, value: dict[str, Any] | None) -> bool:  # noqa: ARG002 - the protocol's
         """Tell whether this row has the columns every such table has."""
-        names = {_plain_name(key) for key in value or {}}
-        return {"verb", "requesturi"} <= names and bool({"auditid", "objectref"} & names) and "kind" not in names
+        if value is None or "requestURI" in value:  # the field's own spelling: a native event
+            return False
+        names = {_plain_name(key) for key in value}
+        return {"verb", "requesturi"} <= names and bool({"auditid", "objectref"} & names)
 
     def unwrap(self, raw: bytes, value: dict[str, Any] | None) -> list[Piece]:  # noqa: ARG002 - the protocol's
         """Give the event it stands for."""

@@ -25,6 +25,7 @@ from tidewaiter.recognise.fields import FIELDS, words
 from tidewaiter.recognise.pack import load_pack, packaged_sources
 from tidewaiter.recognise.rule import About, Recogniser
 from tidewaiter.sources.catalogue import sources
+from tidewaiter.sources.envelope.layers import wrappers
 from tidewaiter.wording import Wording
 from tidewaiter.wording.catalogue import catalogue
 
@@ -161,6 +162,27 @@ def _sources() -> Iterator[str]:
     ]
     rows = ([f"`{one.name}`", one.plane, one.title, _code(one.blind_to) or "-"] for one in sources())
     yield from _table(["source", "plane", "format", "never shows"], rows)
+    yield from [
+        "## Wrappers",
+        "",
+        "Records of any format may come in these, one inside the other; the time, host and cluster that a wrapper states",
+        "are kept. *Loose* ones are tried only where no format is recognised in the whole record.",
+        "",
+    ]
+    wrapped = ([f"`{one.name}`", one.title, "loose" if one.loose else ""] for one in wrappers())
+    yield from _table(["wrapper", "what it is", ""], wrapped)
+    yield from [
+        "## Ways of looking around",
+        "",
+        "`tidewaiter sources PATH…` and the end of every scan say which of these the inputs would have shown. A way is seen",
+        "in part when a sensor shows only some of it, or says that something is missing.",
+        "",
+    ]
+    rows = (
+        [_EN.say(f"way.{name}"), _code(rule.get("shown_by", ())), _code(rule.get("partly_by", ())), f"`{_EN.opened(name)}`"]
+        for name, rule in load("ways.yml").items()
+    )
+    yield from _table(["way", "shown by", "in part by", "opened by"], rows)
     yield from [
         "## What inputs cannot show",
         "",

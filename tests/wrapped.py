@@ -100,6 +100,9 @@ WRAPPED: dict[str, Wrap] = {
     "cloudwatch-insights": lambda records: json.dumps(
         [{"@timestamp": TIME, "@message": one, "@log": "111122223333:/aws/eks/prod/cluster"} for one in records]
     ),
+    "maxpatrol-events": lambda records: json.dumps(
+        {"totalItems": len(records), "events": [json.loads(one) for one in records]}
+    ),
     "eventbridge": each(
         lambda record: {"version": "0", "detail-type": "x", "time": TIME, "detail": json.loads(record)}
     ),

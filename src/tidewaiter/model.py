@@ -31,6 +31,7 @@ Verb = Literal[
     "logs",  # reads the output of a container
     "exec",  # runs a program in a container
     "connect",  # opens a connection whose request is not known
+    "start",  # starts a program of which nothing more is understood; a user's own rule asked for it
     "probe",  # health and liveness
     "create",
     "update",
@@ -41,6 +42,7 @@ Outcome = Literal["answered", "refused", "failed", "unknown"]
 Level = Literal["info", "low", "medium", "high", "critical"]
 Decision = Literal["expected", "benign", "suspicious", "malicious"]
 ProfileState = Literal["learning", "warm", "stale"]
+RecordKind = Literal["linux-process", "windows-process", "macos-process", "kube-audit"]  # what users' own rules read
 
 LEVELS: tuple[Level, ...] = ("info", "low", "medium", "high", "critical")
 
@@ -75,6 +77,13 @@ class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     traits: tuple[str, ...] = ()  # sorted ids from packs/vocabulary/traits.yml
 
 
+class RuleMatch(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the user's own rules held for the original record."""
+
+    rule: str  # "name@version"
+    values: tuple[tuple[str, str], ...] = ()  # field and value: what made it hold, and what correlations ask for
+
+
 class Activity(msgspec.Struct, frozen=True, kw_only=True):
     """One thing done, in normal form."""
 
@@ -96,6 +105,7 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""  # the command line or request target, as a person would quote it
     traits: tuple[str, ...] = ()
     origin: Origin
+    rules: tuple[RuleMatch, ...] = ()  # the user's own rules that held for the original record
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ Only this module knows the order of the stages; the stages know the words of `mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,18 +17,20 @@ import msgspec
 from tidewaiter.baseline import measure
 from tidewaiter.findings.explain import RuleWords, finding
 from tidewaiter.findings.judge import Judgement, Persona, is_shown, judge
+from tidewaiter.hits import found_together, with_evidence
 from tidewaiter.model import Activity, Actor, Episode, Finding, Level, Origin, Sighting
-from tidewaiter.recognise.correlation import Correlation, correlate
 from tidewaiter.recognise.fields import PLANES, network
 from tidewaiter.recognise.pack import Pack, Recognised
-from tidewaiter.recognise.rule import Recogniser
+from tidewaiter.sinks.summary import Silence
 from tidewaiter.sources import catalogue, contract
 from tidewaiter.sources.contract import Tally, Unreadable
 from tidewaiter.sources.opening import Input, inputs
 from tidewaiter.store import Context, Occurrence, Store
+from tidewaiter.visibility import Heard, Way, ways
 from tidewaiter.wording import Wording
 
 _TEMPLATES = 50_000
+_MATCHES = 10_000  # of users' own rules, before the store gets them
 SAMPLES = 20  # sightings shown with a finding, the most telling ones
 Progress = Callable[[Tally, Input, int], None]  # with how far into the input, in bytes as unpacked
 
@@ -41,6 +43,8 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     why: str  # how it was recognised, or why it was set aside
     tally: Any  # contract.Tally
     blind_to: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()  # all that were met, the one of most records first
+    wrappers: tuple[str, ...] = ()  # what the records travelled in, from the outside in
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +55,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     hidden: int  # findings weaker than the persona wants to see
     read: tuple[Read, ...]
     problems: tuple[Unreadable, ...]  # files and folders that could not even be opened
+    silences: tuple[Silence, ...] = ()
 
     @property
     def incomplete(self) -> bool:
@@ -74,23 +79,59 @@ def intake(
     into = _Intake(store, pack, learn=learn)
     size = {} if block_size is None else {"block_size": block_size}
     for item in inputs(paths, report=problems.append):
-        with closing(catalogue.read(item, native=native)) as reading:
+        with closing(catalogue.read(item, native=native, matcher=pack.matcher)) as reading:
             for batch in reading.items(**size):
                 store.add(into.rows(batch))
                 if progress and batch:
                     last = batch[-1]
                     progress(reading.tally, item, last.origin.offset if isinstance(last, Activity) else last.offset)
-        source = reading.source
-        done.append(
-            Read(
-                path=item.path,
-                source=source.name if source else None,
-                why=reading.why,
-                tally=reading.tally,
-                blind_to=source.blind_to if source else (),
-            )
-        )
+        done.append(_read(reading))
+    into.finish()
     return done, problems
+
+
+def survey(
+    paths: Sequence[str], *, progress: Progress | None = None, native: bool = True
+) -> tuple[list[Read], list[Unreadable]]:
+    """Read inputs only to say what is in them. Raises SourceError for a path that does not exist."""
+    problems: list[Unreadable] = []
+    done: list[Read] = []
+    for item in inputs(paths, report=problems.append):
+        with closing(catalogue.read(item, native=native)) as reading:
+            for batch in reading.items():
+                if progress and batch:
+                    last = batch[-1]
+                    progress(reading.tally, item, last.origin.offset if isinstance(last, Activity) else last.offset)
+        done.append(_read(reading))
+    return done, problems
+
+
+def _read(reading: catalogue.Reading) -> Read:
+    source, formats = reading.source, reading.sources
+    return Read(
+        path=reading.input.path,
+        source=source.name if source else None,
+        why=reading.why,
+        tally=reading.tally,
+        blind_to=tuple(dict.fromkeys(key for one in formats for key in one.blind_to)),
+        formats=tuple(one.name for one in formats),
+        wrappers=reading.wrappers,
+    )
+
+
+def visible(read: Iterable[Read]) -> tuple[Way, ...]:
+    """Say which ways of looking around these inputs show."""
+    known = {source.name: source for source in catalogue.sources()}
+    return ways(
+        Heard(
+            source=name,
+            plane=known[name].plane,
+            says=frozenset(item.tally.notes).union(known[name].blind_to),
+        )
+        for item in read
+        for name in item.formats
+        if name in known
+    )
 
 
 class _Intake:
@@ -104,7 +145,10 @@ class _Intake:
         self._known: dict[int, tuple[Activity, int | None]] = {}
         self._alike: dict[tuple[object, ...], int] = {}
         # A rule that looks at the text wants every activity whole: a template has none.
-        self._whole = any({"text", "disclosed"} & {*pack.shape_fields(plane)} for plane in PLANES)
+        self._whole = pack.matcher is not None or any(
+            {"text", "disclosed"} & {*pack.shape_fields(plane)} for plane in PLANES
+        )
+        self._matched: list[tuple[str, str, str]] = []  # what the user's own rules saw in original records
 
     def rows(self, items: Iterable[Activity | contract.Occurrence]) -> list[Occurrence]:
         """Give the rows of what any recogniser has something to say about."""
@@ -115,6 +159,8 @@ class _Intake:
                 activity = item if isinstance(item, Activity) else item.activity()
                 number = self._context_of(activity)
                 if number is not None:
+                    if activity.rules:
+                        self._keep_matches(activity)
                     at, text, origin = activity.at, activity.text, activity.origin
                     rows.append(
                         Occurrence(number, activity.id, at, text, origin.line, origin.offset, activity.disclosed)
@@ -130,9 +176,25 @@ class _Intake:
                 rows.append(Occurrence(found[1], identity, at, text, line, offset))
         return rows
 
+    def _keep_matches(self, activity: Activity) -> None:
+        """Keep which values made the user's own rules hold: later the original record is gone."""
+        self._matched += (
+            (activity.id, match.rule, msgspec.json.encode(match.values).decode()) for match in activity.rules
+        )
+        if len(self._matched) >= _MATCHES:
+            self.finish()
+
+    def finish(self) -> None:
+        """Give the store what was gathered for it."""
+        if self._matched:
+            self._store.insert("matched", self._matched)
+            self._matched = []
+
     def _context_of(self, activity: Activity) -> int | None:
         """Give the number of an activity's context; activities that differ in time and place only share one."""
         said = self._pack.recognise(activity)
+        if activity.rules:
+            said = (*said, *self._pack.recognised(activity.rules))
         if not said:
             return None
         a = activity
@@ -157,11 +219,19 @@ class _Intake:
             recognised=evidence,
             tripwires=tripwires,
             weight=max(item.weight for item in said),
-            role="tripwire" if tripwires else "evidence" if evidence else "context",
+            role=_role(tripwires, evidence, self._pack.records),
             network=_network(activity.address),
             network_kind=network(activity.address),
             learn=self._learn,
         )
+
+
+def _role(tripwires: Sequence[str], evidence: Sequence[str], own: Container[str]) -> str:
+    """Say what a sighting is good for; what only the user's own rules saw is no reading of inventory by itself."""
+    said = (*tripwires, *evidence)
+    if said and own and all(name.partition("@")[0] in own for name in said):
+        return "own" if tripwires else "counted"
+    return "tripwire" if tripwires else "evidence" if evidence else "context"
 
 
 @lru_cache(maxsize=65536)
@@ -190,10 +260,10 @@ def analyse(
     # A hunter wants to see everybody who looked around, also where nothing is known yet.
     measure.profile(store, **({"young": 0} if persona == "hunter" else {}))
     rules = rule_words(pack, wording)
-    weights = {rule.about.key: rule.about.weight for rule in _rules(pack)}
+    weights = {about.key: about.weight for about in pack.abouts()}
     levels: dict[Level, int] = {}
     chosen: list[tuple[Episode, Judgement]] = []
-    for episode in measure.episodes(store, _hits(store, pack), weights):
+    for episode in measure.episodes(store, found_together(store, pack), weights):
         if (since and episode.closes < since) or (until and episode.opens > until):
             continue
         judged = judge(episode)
@@ -201,27 +271,12 @@ def analyse(
         if is_shown(judged.level, persona):
             chosen.append((episode, judged))
     samples = _samples(store, pack, [episode for episode, _ in chosen])
+    if pack.records:
+        samples = with_evidence(store, samples)
     found = tuple(
         finding(episode, judged, samples.get(_key(episode), ()), rules, wording) for episode, judged in chosen
     )
     return found, levels, sum(levels.values()) - len(found)
-
-
-def _hits(store: Store, pack: Pack) -> Iterator[measure.Hit]:
-    fired = {name for (name,) in store.rows(measure.script("fired_rules"))}
-    for rule in pack.correlations:
-        if fired.isdisjoint(found.about.key for name in rule.rules if (found := pack.get(name))):
-            continue
-        for match in correlate(_counted(store, pack, rule), rule):
-            yield from (measure.Hit(activity, rule.about.key, rule.about.weight) for activity in match.ids)
-
-
-def _counted(store: Store, pack: Pack, rule: Correlation) -> Iterator[tuple[Any, datetime, str | None, str]]:
-    names = [found.about.key for name in rule.rules if (found := pack.get(name))]
-    column = {None: "NULL", "class": "class", "tool.name": "split_part(tool, '/', 1)"}.get(rule.field, rule.field)
-    sql = measure.script("counted_rows").format(column=column)
-    for actor, at, value, activity in store.rows(sql, {"names": names, "left_out": list(rule.leaves_out)}):
-        yield actor, at.replace(tzinfo=UTC), value, activity
 
 
 def _key(episode: Episode) -> tuple[str, str, datetime]:
@@ -285,22 +340,19 @@ def _activity(row: Sequence[Any]) -> Activity:
     )
 
 
-def _rules(pack: Pack) -> Iterator[Recogniser | Correlation]:
-    yield from pack.recognisers
-    yield from pack.correlations
-
-
 def rule_words(pack: Pack, wording: Wording) -> dict[str, RuleWords]:
     """Give what each rule says of itself in a language, by name@version."""
     language = wording.language
+    own = {*pack.records, *(rule.about.name for rule in pack.record_correlations)}
     return {
-        rule.about.key: RuleWords(
-            title=wording.title(rule.about.name, rule.about.title),
-            why=rule.about.why.get(language) or rule.about.why.get("en", ""),
-            benign=tuple(said.get(language) or said.get("en", "") for said in rule.about.benign),
-            techniques=rule.about.techniques,
+        about.key: RuleWords(
+            title=wording.title(about.name, about.title),
+            why=about.why.get(language) or about.why.get("en", ""),
+            benign=tuple(said.get(language) or said.get("en", "") for said in about.benign),
+            techniques=about.techniques,
+            own=about.name in own,
         )
-        for rule in _rules(pack)
+        for about in pack.abouts()
     }
 
 
@@ -331,4 +383,8 @@ def scan(
         hidden=hidden,
         read=(*taught, *read),
         problems=(*trouble, *problems),
+        silences=tuple(
+            Silence(source=source, first=first.replace(tzinfo=UTC), last=last.replace(tzinfo=UTC))
+            for source, first, last in store.rows(measure.script("silences"))
+        ),
     )

@@ -10,7 +10,10 @@ import pytest
 from architecture.tree import PACKAGE, imported, modules, parts, relative, tree
 
 _STAGES = list(
-    parts("sources", "recognise", "meaning", "baseline", "findings", "sinks", "wording", "model", "errors", "config")
+    parts(
+        *("sources", "recognise", "meaning", "baseline", "findings", "sinks", "wording", "disclosure", "visibility"),
+        *("model", "errors", "config"),
+    )
 )
 # What asks the clock, the environment or chance. Attributes are matched by their last two names.
 _ASKS = {

@@ -23,8 +23,8 @@ _DISTINCT_WINDOWS = {"breadth.sql"}
 
 
 def _text(path: Path) -> str:
-    """Give the SQL as it is run: a template's {column} is filled in."""
-    return re.sub(r"\{column\}", "kind", path.read_text(encoding="utf-8"))
+    """Give the SQL as it is run: a template's {column} and {key} are filled in."""
+    return re.sub(r"\{(?:column|key)\}", "kind", path.read_text(encoding="utf-8"))
 
 
 def _portable() -> Iterator[ParameterSet]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewaiter.meaning.agents import tool_name
+from tidewaiter.meaning.agents import is_by_hand, is_console, tool_name
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,26 @@ def test_never_raises_and_stays_short(agent: str) -> None:
         tool = tool_name(given_one)
         assert (tool is None) == (given_one == "")
         assert tool is None or 0 < len(tool) <= 3 * (64 + 1 + 4 + 1 + 4)  # lower case may take up to three letters
+
+
+@pytest.mark.parametrize(
+    ("tool", "by_hand", "console"),
+    [
+        ("kubectl/1.32", True, False),
+        ("kubectl.1.32/1.32", True, False),
+        ("curl/8.5", True, False),
+        ("python-requests/2.31", False, False),
+        ("oc/4.16", True, False),
+        ("octant/0.25", False, True),
+        ("browser", True, True),
+        ("dashboard/2.7", False, True),
+        ("headlamp", False, True),
+        ("dashboard-metrics-scraper/1.0", False, False),
+        ("argocd-application-controller", False, False),
+        ("kubelet/1.36", False, False),
+        ("unprintable", False, False),
+        (None, False, False),
+    ],
+)
+def test_knows_programs_of_people_and_consoles(tool: str | None, by_hand: bool, console: bool) -> None:
+    assert (is_by_hand(tool), is_console(tool)) == (by_hand, console)

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import shlex
 import time
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import yaml
+from command_rows import rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,11 +20,7 @@ from tidewaiter.meaning.commandline import (
 )
 from tidewaiter.model import Meaning
 
-ROWS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("commandline.yml").read_text(encoding="utf-8"))
-
-
-def _argv(row: dict[str, Any]) -> list[str]:
-    return ["bash", "-c", row["shell"]] if "shell" in row else shlex.split(row["line"])
+ROWS = rows()
 
 
 def _meaning(text: str) -> Meaning:
@@ -48,7 +42,7 @@ def _meaning(text: str) -> Meaning:
 @pytest.mark.parametrize("row", ROWS, ids=[row["name"] for row in ROWS])
 def test_a_command_line_means(row: dict[str, Any]) -> None:
     expected = tuple(_meaning(text) for text in row["expect"])
-    assert read_command(_argv(row), exe=row.get("exe")) == expected
+    assert read_command(row["argv"], exe=row["exe"]) == expected
 
 
 def test_names_of_the_table_are_unique() -> None:
@@ -58,8 +52,8 @@ def test_names_of_the_table_are_unique() -> None:
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row["expect"]], ids=lambda row: row["name"])
 def test_a_filter_over_words_loses_nothing(row: dict[str, Any]) -> None:
-    argv = _argv(row)
-    programs = [argv[0], row.get("exe", "")]
+    argv = row["argv"]
+    programs = [argv[0], row["exe"] or ""]
     bases = [program.replace("\\", "/").rpartition("/")[2].removeprefix("-").lower() for program in programs]
     by_name = any(base.startswith(word) for base in bases for word in TOOL_WORDS)
     assert by_name or not SUBCOMMAND_WORDS.isdisjoint(argv)

@@ -63,6 +63,13 @@ def test_leaves_other_paths_alone(target: str) -> None:
     assert read_dashboard("GET", target) is None
 
 
+def test_a_path_of_any_application_counts_when_the_dashboard_is_known_to_be_asked() -> None:
+    assert read_dashboard("GET", "/api/v1/job", known=True) == Meaning(
+        verb="list", kind="jobs", scope="everything", traits=("all-namespaces",)
+    )
+    assert read_dashboard("GET", "/api/v1/settings/global", known=True) is None
+
+
 def test_a_method_that_writes_is_no_read() -> None:
     expected = Meaning(verb="delete", kind="pods", scope="one", namespace="shop", name="web")
     assert read_dashboard("DELETE", "/api/v1/pod/shop/web") == expected

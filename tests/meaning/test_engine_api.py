@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewaiter.meaning.engine_api import engine_version, normalise_target, read_target
+from tidewaiter.meaning.engine_api import engine_version, normalise_target, read_grpc, read_target
 from tidewaiter.meaning.vocabulary import load, resource_class
 from tidewaiter.model import Meaning
 
@@ -42,27 +42,34 @@ SERVED = [
     ("/containers/%D0%B8/json", one("get", "containers", "и")),
     ("/containers/%ff/json", one("get", "containers", "\ufffd")),
 ]
-NOT_SERVED = [
-    "//v1.41//containers//json",
-    "/images/../containers/json",
-    "/./v1.41/./volumes",
-    "/%2e%2e/containers/json",
-    "/containers/%2Fweb/json",
-    "/v1.41/containers/json/",
+# Redirected (301) or not found (404), as measured: asked for all the same, and a status says that it failed.
+ASKED_FOR = [
+    ("//v1.41//containers//json", LIST),
+    ("/v1.41/containers/json/", LIST),
+    ("/images/../containers/json", one("list", "containers", None, "dot-path")),
+    ("/./v1.41/./volumes", one("list", "volumes", None, "dot-path")),
+    ("/%2e%2e/containers/json", one("list", "containers", None, "dot-path")),
+    ("/info/..%2fimages/json", one("list", "images", None, "dot-path", "encoded")),
+    ("/containers/%2Fweb/json", one("get", "containers", "web")),
+    ("/libpod/containers/json", LIST),
+]
+NOT_KNOWN = [
     "/v1.41/containers/json;x",
     "/v1.41/containers/json#frag",
     "/v1.41/containers/json%3Fall=1",
     "/Containers/JSON",
     "/shop/v2/images/json",
+    "/shop/../etc/passwd",
     "/containers/%zz/json",
     "/containers/\x00/json",
     "containers/json",
     "*",
     "",
     "/",
+    "//",
+    "/..",
     "/v1.41/",
     "http://evil",
-    "/libpod/containers/json",
     "/v4.3.1/libpod/%63ontainers/json",
 ]
 
@@ -72,8 +79,13 @@ def test_reads_what_the_daemon_serves(target: str, meaning: Meaning) -> None:
     assert read_target("GET", target) == meaning
 
 
-@pytest.mark.parametrize("target", NOT_SERVED)
-def test_passes_over_what_the_daemon_redirects_refuses_or_does_not_know(target: str) -> None:
+@pytest.mark.parametrize(("target", "meaning"), ASKED_FOR)
+def test_reads_what_was_asked_for_though_not_served(target: str, meaning: Meaning) -> None:
+    assert read_target("GET", target) == meaning
+
+
+@pytest.mark.parametrize("target", NOT_KNOWN)
+def test_passes_over_what_the_daemon_refuses_or_does_not_know(target: str) -> None:
     assert read_target("GET", target) is None
 
 
@@ -125,6 +137,12 @@ def test_passes_over_what_the_daemon_redirects_refuses_or_does_not_know(target: 
         ("GET", "/v4.0.0/libpod/generate/kube?names=web", one("get", "pods", None)),
         ("GET", "/v4.0.0/libpod/containers/web/exists", one("get", "containers", "web")),
         ("GET", "/libpod/_ping", one("probe", "daemon", None)),
+        ("GET", "/v5.6.0/libpod/artifacts/json", one("list", "images", None)),
+        # CRI-O
+        ("GET", "/config", one("get", "daemon", None)),
+        ("GET", "/containers/" + "0f" * 32, one("get", "containers", "0f" * 32)),
+        # answered with 404
+        ("HEAD", "/containers/json", LIST),
     ],
 )
 def test_reads_routes(method: str, target: str, meaning: Meaning) -> None:
@@ -133,7 +151,7 @@ def test_reads_routes(method: str, target: str, meaning: Meaning) -> None:
 
 @pytest.mark.parametrize(
     ("method", "target"),
-    [("HEAD", "/containers/json"), ("POST", "/containers/json"), ("OPTIONS", "/info"), ("get", "/info"), ("", "/info")],
+    [("POST", "/containers/json"), ("OPTIONS", "/info"), ("get", "/info"), ("", "/info")],
 )
 def test_a_method_that_a_route_does_not_have_means_nothing(method: str, target: str) -> None:
     assert read_target(method, target) is None
@@ -156,10 +174,34 @@ def test_normalises_a_target(target: str, path: str, version: str) -> None:
     assert (normalise_target(target), engine_version(target)) == (path, version)
 
 
+@pytest.mark.parametrize(
+    ("target", "meaning"),
+    [
+        ("/runtime.v1.RuntimeService/ListPodSandbox", one("list", "pods", None)),
+        ("/runtime.v1alpha2.ImageService/ListImages", one("list", "images", None)),
+        ("/runtime.v1.RuntimeService/ContainerStatus", Meaning(verb="get", kind="containers")),
+        ("/containerd.services.containers.v1.Containers/List", one("list", "containers", None)),
+        ("/containerd.services.tasks.v1.Tasks/List?x=y", one("list", "tasks", None)),
+        ("/runtime.v1.RuntimeService/UpdateContainerResources", None),
+        ("/grpc.health.v1.Health/Check", None),
+        ("/shop.v1.Orders/List", None),
+        ("/runtime.v1.RuntimeService/ListPodSandbox/x", None),
+    ],
+)
+def test_reads_grpc_methods(target: str, meaning: Meaning | None) -> None:
+    assert read_grpc("POST", target) == meaning
+    assert read_grpc("GET", target) is None
+
+
+def test_every_grpc_method_has_a_kind_with_a_class() -> None:
+    kinds = {kind for methods in load("engine_routes.yml")["grpc"].values() for _, kind in methods.values()}
+    assert {kind for kind in kinds if resource_class(kind) == "custom"} == set()
+
+
 def test_every_route_has_a_kind_with_a_class_and_can_be_reached() -> None:
-    for tree, prefix in (("docker", ""), ("libpod", "/v4.0.0")):
+    for tree, prefix in (("docker", ""), ("libpod", "/v4.0.0"), ("crio", "")):
         for methods, path, verb, kind in load("engine_routes.yml")[tree]:
-            target = prefix + path.replace("{name}", "n").replace("{id}", "i")
+            target = prefix + path.replace("{name}", "n").replace("{id}", "i").replace("{hex}", "a" * 64)
             for method in methods.split():
                 meaning = read_target(method, target)
                 assert meaning is not None, path

@@ -42,8 +42,25 @@ READS = [
     ("/apis/apps/v1/namespaces/shop/deployments/web", one("get", "deployments", "web", "shop")),
     ("/apis/rbac.authorization.k8s.io/v1/clusterroles", everything("list", "clusterroles")),
     ("/apis/example.com/v1alpha1/widgets", everything("list", "widgets", "all-namespaces")),
-    ("/apis/metrics.k8s.io/v1beta1/nodes", everything("list", "nodemetrics")),
-    ("/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods", within("list", "podmetrics")),
+    ("/apis/metrics.k8s.io/v1beta1/nodes", everything("list", "nodemetrics", "substitute")),
+    ("/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods", within("list", "podmetrics", "substitute")),
+    ("/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods/web-0", one("get", "podmetrics", "web-0", "shop")),
+    ("/apis/custom.metrics.k8s.io/v1beta1/namespaces/shop/pods/*/cpu", within("list", "podmetrics")),
+    # kinds that give away another one
+    ("/apis/coordination.k8s.io/v1/leases", everything("list", "leases", "all-namespaces", "substitute")),
+    (
+        "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases",
+        within("list", "leases", "substitute", namespace="kube-node-lease"),
+    ),
+    ("/apis/coordination.k8s.io/v1/namespaces/shop/leases", within("list", "leases")),
+    (
+        "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n1",
+        one("get", "leases", "n1", "kube-node-lease"),
+    ),
+    ("/apis/storage.k8s.io/v1/csinodes", everything("list", "csinodes", "substitute")),
+    ("/apis/storage.k8s.io/v1/csinodes?watch=1", everything("list", "csinodes", "initial-events", "substitute")),
+    ("/apis/storage.k8s.io/v1/csinodes/n1", one("get", "csinodes", "n1")),
+    ("/api/v1/namespaces/shop/events", within("list", "events", "substitute")),
     # a namespace lies in itself, says the API server
     ("/api/v1/namespaces/shop", one("get", "namespaces", "shop", "shop")),
     ("/api/v1/namespaces/shop/status", one("get", "namespaces", "shop", "shop")),
@@ -55,9 +72,29 @@ READS = [
     ("/api/v1/namespaces/shop/pods/web-0/portforward", one("connect", "pods/portforward", "web-0", "shop")),
     ("/api/v1/namespaces/shop/pods/web-0/proxy/", one("get", "pods/proxy", "web-0", "shop")),
     ("/api/v1/namespaces/shop/services/https:web:/proxy/x/y", one("get", "services/proxy", "https:web:", "shop")),
+    (
+        "/api/v1/namespaces/shop/services/ksm:8080/proxy/metrics",
+        one("get", "services/proxy", "ksm:8080", "shop", "substitute"),
+    ),
+    (
+        "/api/v1/namespaces/shop/pods/prom-0:9090/proxy/api/v1/query?query=up",
+        one("get", "pods/proxy", "prom-0:9090", "shop", "substitute"),
+    ),
     ("/api/v1/namespaces/shop/pods/web-0/status", one("get", "pods", "web-0", "shop")),
     ("/apis/apps/v1/namespaces/shop/deployments/web/scale", one("get", "deployments", "web", "shop")),
-    ("/api/v1/nodes/n1/proxy/pods", one("get", "nodes/proxy", "n1")),
+    ("/api/v1/nodes/n1/proxy", one("get", "nodes/proxy", "n1", None, "node-proxy")),
+    ("/api/v1/nodes/n1/proxy/", one("get", "nodes/proxy", "n1", None, "node-proxy")),
+    ("/api/v1/nodes/n1/proxy/debug/pprof", one("get", "nodes/proxy", "n1", None, "node-proxy")),
+    ("/api/v1/nodes/n1/proxy/pods", one("list", "nodes/pods", "n1", None, "node-proxy")),
+    ("/api/v1/nodes/https:n1:10250/proxy/runningpods/", one("list", "nodes/pods", "n1", None, "node-proxy")),
+    ("/api/v1/nodes/n1:10250/proxy/configz", one("get", "nodes/configz", "n1", None, "node-proxy")),
+    ("/api/v1/nodes/n1/proxy/stats/summary", one("get", "nodes/stats", "n1", None, "node-proxy")),
+    ("/api/v1/nodes/n1/proxy/metrics/cadvisor", one("get", "nodes/metrics", "n1", None, "node-proxy")),
+    ("/api/v1/nodes/n1/proxy/logs/syslog", one("get", "nodes/log", "n1", None, "node-proxy")),
+    ("/api/v1/nodes/n1/proxy/healthz", one("probe", "nodes/healthz", "n1", None, "node-proxy")),
+    ("/api/v1/nodes/n1/proxy/containerLogs/shop/web-0/web", one("logs", "pods", "web-0", "shop", "node-proxy")),
+    ("/api/v1/nodes/n1/proxy/exec/shop/web-0/web?command=id", one("exec", "pods", "web-0", "shop", "node-proxy")),
+    ("/api/v1/nodes/n1/log", one("get", "nodes/log", "n1")),
     ("/api/v1/nodes/n1/metrics", one("get", "nodes/metrics", "n1")),
     ("/api/v1/nodes/n1/pods", one("list", "nodes/pods", "n1")),
     ("/apis/example.com/v1/things/t/pods", one("get", "things", "t")),
@@ -83,7 +120,14 @@ READS = [
     # selectors and pretending
     ("/api/v1/namespaces/shop/pods?fieldSelector=metadata.name%3Dweb-0", one("list", "pods", "web-0", "shop")),
     ("/api/v1/pods?fieldSelector=metadata.name==web-0,spec.nodeName=n1", one("list", "pods", "web-0")),
-    ("/api/v1/pods?fieldSelector=spec.nodeName%3Dn1", EVERY_POD),
+    ("/api/v1/pods?fieldSelector=spec.nodeName%3Dn1", Meaning(verb="list", kind="pods", scope="namespace")),
+    ("/api/v1/pods?fieldSelector=spec.nodeName%3D", EVERY_POD),
+    ("/api/v1/pods?fieldSelector=status.phase%3DRunning", EVERY_POD),
+    ("/api/v1/pods?fieldSelector=metadata.namespace%3Dshop", within("list", "pods")),
+    (
+        "/api/v1/events?fieldSelector=involvedObject.name%3Dn1%2CinvolvedObject.kind%3DNode",
+        one("list", "events", "n1"),
+    ),
     ("/api/v1/pods?fieldSelector=metadata.name!=web-0", EVERY_POD),
     ("/api/v1/pods?fieldSelector=a%3Db&fieldSelector=metadata.name%3Dweb-0", EVERY_POD),
     ("/api/v1/pods?labelSelector=metadata.name%3Dweb-0", EVERY_POD),
@@ -145,6 +189,16 @@ def test_reads_a_get(target: str, meaning: Meaning) -> None:
             "/api/v1/namespaces/shop/pods/web-0/ephemeralcontainers",
             one("update", "pods/ephemeralcontainers", "web-0", "shop"),
         ),
+        (
+            "PUT",
+            "/apis/certificates.k8s.io/v1/certificatesigningrequests/x/approval",
+            one("update", "certificatesigningrequests/approval", "x"),
+        ),
+        ("POST", "/api/v1/nodes/n1/proxy/run/shop/web-0/web", one("exec", "pods", "web-0", "shop", "node-proxy")),
+        ("POST", "/api/v1/nodes/n1/proxy/x", one("create", "nodes/proxy", "n1", None, "node-proxy")),
+        ("DELETE", "/api/v1/pods?dryRun=All", everything("list", "pods", "all-namespaces", "dry-run")),
+        ("DELETE", "/api/v1/nodes/n1?dryRun=All", one("get", "nodes", "n1", None, "dry-run")),
+        ("DELETE", "/api/v1/nodes/n1?dryRun=Nothing", one("delete", "nodes", "n1", None, "dry-run")),
         ("PUT", "/api/v1/nodes/n1/status", one("update", "nodes", "n1")),
         ("PATCH", "/api/v1/nodes/n1?dryRun=All", one("update", "nodes", "n1", None, "dry-run")),
         ("DELETE", "/api/v1/namespaces/shop/pods", within("delete", "pods")),
@@ -193,11 +247,13 @@ def test_takes_a_target_apart_as_the_api_server_does() -> None:
     assert [
         parse_path("GET", "/apis/apps/v1/namespaces/shop/deployments/web/scale?a=b"),
         parse_path("DELETE", "/api/v1/namespaces/shop/pods"),
+        parse_path("GET", "/api/v1/nodes/n1/proxy/stats/summary?x=1"),
         parse_path("GET", "/apis/apps/v1"),
         parse_path("GET", "/api/v1"),
     ] == [
         Request("get", "deployments", "scale", "apps", "shop", "web", "a=b"),
         Request("delete", "pods", "", "", "shop"),
+        Request("get", "nodes", "proxy", "", "", "n1", "x=1", "stats/summary"),
         None,
         None,
     ]
@@ -302,8 +358,14 @@ def test_percent_encoding_changes_nothing(target: str, data: st.DataObject) -> N
     ("question", "yes", "no"),
     [
         (kube_api.is_heartbeat, Request("get", "leases", name="x"), Request("list", "leases")),
-        (kube_api.is_kept_create, Request("create", "pods", "exec"), Request("create", "pods")),
-        (kube_api.is_kept_create, Request("create", "tokenreviews"), Request("create", "pods", "binding")),
+        (kube_api.is_kept_write, Request("create", "pods", "exec"), Request("create", "pods", "binding")),
+        (kube_api.is_kept_write, Request("create", "tokenreviews"), Request("create", "events")),
+        (kube_api.is_kept_write, Request("create", "deployments"), Request("create", "deployments", "scale")),
+        (kube_api.is_kept_write, Request("patch", "clusterroles"), Request("patch", "clusterroles", "status")),
+        (kube_api.is_kept_write, Request("update", "x", "approval"), Request("update", "pods")),
+        (kube_api.is_kept_write, Request("delete", "pods", query="dryRun=All"), Request("delete", "pods")),
+        (kube_api.is_kept_write, Request("deletecollection", "x", query="dryRun=All"), Request("get", "pods")),
+        (kube_api.pretends, "a=b&dry%52un=All&dryRun=All", "dryRun=None&dryRun=All"),
         (kube_api.is_cluster_wide, "nodes", "pods"),
     ],
 )
@@ -314,6 +376,9 @@ def test_answers_yes_and_no(question: Callable[[Any], bool], yes: object, no: ob
 def test_every_word_of_the_table_is_known() -> None:
     words = load("kube_requests.yml")
     kinds = [*words["renames"].values(), *words["cluster_wide"], *words["heartbeats"]]
+    kinds += [kind for pair in words["substitutes"].items() for kind in pair]
+    kinds += [kind for _, kind in words["kubelet"].values()]
+    kinds += [*words["kept_writes"]["create"], *words["kept_writes"]["update"]]
     kinds += [kind for _, kind in words["non_resource"].values()] + [kind for kind, *_ in words["reviews"].values()]
     assert [kind for kind in kinds if resource_class(kind) == "custom"] == []
     assert {trait for _, *more in words["reviews"].values() for trait in more} <= set(traits())

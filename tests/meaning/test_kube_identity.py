@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidewaiter.meaning.kube_identity import kube_actor
+from tidewaiter.meaning.kube_identity import is_console_account, kube_actor, kubelet_caller
 from tidewaiter.meaning.vocabulary import load
 from tidewaiter.model import Actor, ActorKind
 
@@ -78,3 +78,62 @@ def test_every_component_and_controller_of_the_table_is_one() -> None:
     assert {
         name: kube_actor(name, tool=f"{tool}/1.36", address=PEER).kind for name, tool in names.items()
     } == dict.fromkeys(names, "component")
+
+
+RANCHER = "system:serviceaccount:cattle-impersonation-system:cattle-impersonation-u-7xk2p"
+
+
+def test_a_personal_account_of_a_console_is_the_person() -> None:
+    assert [
+        kube_actor(RANCHER, tool=None, address=PEER),
+        kube_actor(RANCHER, tool=None, address=PEER, via="ana"),
+        kube_actor("u-7xk2p", tool=None, address=PEER, via=RANCHER),
+        kube_actor("system:serviceaccount:cattle-impersonation-system:other", tool=None, address=PEER),
+    ] == [
+        Actor(kind="user", name="u-7xk2p", realm="kubernetes", via=RANCHER),
+        Actor(
+            kind="service-account",
+            name="cattle-impersonation-system/cattle-impersonation-u-7xk2p",
+            realm="kubernetes",
+            via="ana",
+        ),
+        Actor(kind="user", name="u-7xk2p", realm="kubernetes", via=RANCHER),
+        Actor(kind="service-account", name="cattle-impersonation-system/other", realm="kubernetes"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("username", "is_one"),
+    [
+        (RANCHER, True),
+        ("system:serviceaccount:kubernetes-dashboard:web", True),
+        ("system:serviceaccount:tools:headlamp", True),
+        ("system:serviceaccount:shop:web", False),
+        ("headlamp", False),
+        ("", False),
+    ],
+)
+def test_knows_the_accounts_of_consoles(username: str, is_one: bool) -> None:
+    assert is_console_account(username) is is_one
+
+
+NODE = "system:node:n1"
+
+
+@pytest.mark.parametrize(
+    ("username", "expected"),
+    [
+        (
+            "kube-apiserver-kubelet-client",
+            Actor(kind="component", name="kube-apiserver-kubelet-client", realm="kubernetes", via=NODE),
+        ),
+        ("ana@dev.example", Actor(kind="user", name="ana@dev.example", realm="kubernetes", via=NODE)),
+        (
+            "system:serviceaccount:kube-system:metrics-server",
+            Actor(kind="service-account", name="kube-system/metrics-server", realm="kubernetes", via=NODE),
+        ),
+        ("system:anonymous", Actor(kind="anonymous", name="unknown address", realm="kubernetes", via=NODE)),
+    ],
+)
+def test_says_who_spoke_to_a_kubelet(username: str, expected: Actor) -> None:
+    assert kubelet_caller(username, node=NODE) == expected

@@ -55,8 +55,6 @@ def _short(found: list[Meaning]) -> list[str]:
         ("openssl s_client -connect h:2376", None, ["connect socket engine-port raw-http remote-endpoint"]),
         ("openssl x509 -in a", None, []),
         ("socat - TCP:h:2375", None, ["connect socket engine-port raw-http remote-endpoint"]),
-        ("node -e require('dockerode')", None, ["connect socket local-socket raw-http"]),
-        ("python3 -c print(1)", None, []),
         (
             "grpcurl -unix /run/containerd/containerd.sock containerd.services.images.v1.Images/List",
             None,

@@ -11,7 +11,20 @@ from tidewaiter.meaning.vocabulary import resource_class, traits
 from tidewaiter.meaning.wrappers import wrappers
 from tidewaiter.model import Verb
 
-MODES = {"none", "names", "first", "second", "container", "image", "image-name", "pod", "copy", "command", "resources"}
+MODES = {
+    "none",
+    "alone",
+    "names",
+    "first",
+    "second",
+    "container",
+    "image",
+    "image-name",
+    "pod",
+    "copy",
+    "command",
+    "resources",
+}
 
 
 def _actions(node: Node) -> Iterator[Action]:

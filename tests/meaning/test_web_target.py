@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewaiter.meaning.web_target import read_web
+from tidewaiter.meaning.web_target import Behind, Target, read_web
+from tidewaiter.model import Meaning
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64)"
 KUBECTL = "kubectl/v1.32.5 (linux/amd64) kubernetes/9894294"
@@ -33,6 +34,52 @@ def test_believes_what_is_telling(target: str, agent: str, plane: str, kind: str
     found = read_web("GET", target, agent)
     assert found is not None
     assert (found.plane, found.meaning.kind) == (plane, kind)
+
+
+@pytest.mark.parametrize(
+    ("target", "behind", "console", "kind"),
+    [
+        ("/containers/json", Behind("docker_default docker d"), "", "containers"),
+        ("/info", Behind("dockerfrontend dockerbackend dockersocket"), "", "daemon"),
+        ("/volumes", Behind("unix:/var/run/docker.sock:"), "", "volumes"),
+        ("/info/..%2fimages/json", Behind("acl docker d"), "", "images"),
+        ("/containers/" + "0f" * 32, Behind(), "", "containers"),
+        ("//v1.41//containers/json/", Behind(), "", "containers"),
+        ("http://h/v1.41/containers/json", Behind(), "", "containers"),
+        ("https://h:443/api/v1/pod/shop", Behind(), "kubernetes-dashboard", "pods"),
+        ("/api/v1/secret", Behind("kubernetes-dashboard-kong-proxy-443"), "kubernetes-dashboard", "secrets"),
+        ("/api/v1/clusters", Behind("", "argocd.shop.example"), "argo-cd", "clusters"),
+        ("/api/v1/pods", Behind("", "rancher.shop.example"), "rancher", "pods"),
+        ("/v2/_catalog", Behind(), "", "images"),
+    ],
+)
+def test_the_upstream_and_the_host_tell_whose_path_it_is(target: str, behind: Behind, console: str, kind: str) -> None:
+    found = read_web("GET", target, BROWSER, behind)
+    assert found is not None
+    assert (found.console, found.meaning.kind) == (console, kind)
+
+
+@pytest.mark.parametrize(
+    ("target", "behind"),
+    [
+        ("/info", Behind("docker-registry-5000")),
+        ("/containers/json", Behind("", "docker.shop.example")),  # the client chooses the host name
+        ("/containers/json", Behind("shop")),
+        ("/api/v1/clusters", Behind("shop")),
+    ],
+)
+def test_other_upstreams_prove_nothing(target: str, behind: Behind) -> None:
+    assert read_web("GET", target, BROWSER, behind) is None
+
+
+def test_grpc_is_read_by_its_service() -> None:
+    listed = Meaning(verb="list", kind="pods", scope="everything")
+    assert read_web("POST", "/runtime.v1.RuntimeService/ListPodSandbox", "grpc-go/1.64.0") == Target(listed, "engine")
+    everything = Meaning(verb="list", kind="everything", scope="everything", traits=("etcd-path",))
+    assert read_web("POST", "/etcdserverpb.KV/Range", "grpc-go/1.64.0") == Target(everything, "web")
+    applications = Meaning(verb="list", kind="applications", scope="everything")
+    assert read_web("POST", "/application.ApplicationService/List", "x") == Target(applications, "web", "argo-cd")
+    assert read_web("POST", "/shop.Orders/List", "grpc-go/1.64.0") is None
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,7 +18,6 @@ from tidewaiter.recognise.pack import (
     load_pack,
     packaged,
     packaged_sources,
-    rule_files,
 )
 from tidewaiter.recognise.rule import Examples
 
@@ -98,21 +96,6 @@ def test_two_rules_of_one_name_are_refused() -> None:
 def test_two_rules_of_one_id_are_refused() -> None:
     with pytest.raises(RuleError, match="name or id of two rules"):
         load_pack([("a.yml", rule_text()), ("b.yml", rule_text(name="b"))])
-
-
-def test_rule_files_reads_files_and_folders(tmp_path: Path) -> None:
-    (tmp_path / "below").mkdir()
-    (tmp_path / "below" / "a.yml").write_text("a", encoding="utf-8")
-    (tmp_path / "b.yaml").write_text("b", encoding="utf-8")
-    (tmp_path / "c.txt").write_text("c", encoding="utf-8")
-    found = rule_files([tmp_path, tmp_path / "c.txt"])
-    assert [(Path(path).name, text) for path, text in found] == [("b.yaml", "b"), ("a.yml", "a"), ("c.txt", "c")]
-
-
-def test_rule_files_refuses_what_is_no_text(tmp_path: Path) -> None:
-    (tmp_path / "a.yml").write_bytes(b"\xff\xfe")
-    with pytest.raises(RuleError, match="cannot be read"):
-        rule_files([tmp_path])
 
 
 def test_packaged_rules_look_at_no_field_that_has_many_values() -> None:

@@ -8,65 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reading import as_json_lines, assert_survives, read
 
-from tidewaiter.sources.access_log import SOURCE, parse, sniff
-from tidewaiter.sources.web_request import WebRequest
+from tidewaiter.sources.access_log import SOURCE, sniff
 
 DATA = Path(__file__).parent.parent / "data" / "web"
 STAMP = b"[23/Nov/2026:09:25:52 +0000]"
-LIST = b"10.0.0.1 - - " + STAMP + b' "GET /v1.41/containers/json HTTP/1.1" 200 3 "-" "curl/7.88.1"'  # fmt: skip
+LIST = b"10.0.0.1 - - " + STAMP + b' "GET /v1.41/containers/json HTTP/1.1" 200 3 "-" "curl/7.88.1"'
 
 
-@pytest.mark.parametrize("name", ["nginx_combined.log", "podman.log"])
+@pytest.mark.parametrize("name", ["nginx_combined.log", "apache.log", "traefik.log", "ingress_nginx.log"])
 def test_golden(name: str) -> None:
     found, tally = read(SOURCE, (DATA / name).read_bytes())
     assert tally.unreadable == 0
     check_golden(DATA / f"{name}.golden.jsonl", as_json_lines(found))
 
 
-@pytest.mark.parametrize(
-    ("who", "address", "user"),
-    [
-        (b"10.0.0.1 - -", "10.0.0.1", "-"),
-        (b"10.0.0.1 - eva", "10.0.0.1", "eva"),
-        (b"10.0.0.1 - eva m", "10.0.0.1", "eva m"),
-        (b"10.0.0.1 - [x] [23/Nov/2026:00:00:00 +0000]", "10.0.0.1", "[x] [23/Nov/2026:00:00:00 +0000]"),
-        (b"10.0.0.1:4711 - -", "10.0.0.1", "-"),
-        (b"2001:db8::1 - -", "2001:db8::1", "-"),
-        (b"[2001:db8::1]:99 - -", "2001:db8::1", "-"),
-        (b"host.example - -", "host.example", "-"),
-        (b"@ - -", "@", "-"),
-        (b"shop.example:443 10.0.0.1 - eva", "10.0.0.1", "eva"),
-    ],
-)
-def test_reads_who_asked(who: bytes, address: str, user: str) -> None:
-    parsed = parse(LIST.replace(b"10.0.0.1 - -", who))
-    assert parsed is not None
-    assert (parsed[0].address, parsed[0].user, parsed[1]) == (address, user, "23/Nov/2026:09:25:52 +0000")
-
-
-@pytest.mark.parametrize(
-    ("rest", "expected"),
-    [
-        (b'"GET /a HTTP/1.1" 200 3 "-" "x"', ("GET /a HTTP/1.1", 200, 3, "x")),
-        (b'"GET /a HTTP/1.1" 304 -', ("GET /a HTTP/1.1", 304, None, "")),
-        (b'"GET /a HTTP/1.1" 200 3 "" ""', ("GET /a HTTP/1.1", 200, 3, "")),
-        (b'"GET /a HTTP/1.1" 200 3 "-" "x" "10.9.9.9" rt=0.1', ("GET /a HTTP/1.1", 200, 3, "x")),
-        (rb'"GET /a?x=\x22\x5C\xD0\xB8 HTTP/1.1" 200 3 "-" "a\x22b"', ('GET /a?x="\\и HTTP/1.1', 200, 3, 'a"b')),
-        (rb'"GET /a?x=\"\\ HTTP/1.1" 200 3 "-" "a\"b"', ('GET /a?x="\\ HTTP/1.1', 200, 3, 'a"b')),
-        (b'"GET /a?x="y" HTTP/1.1" 200 3 "-" "x"', ('GET /a?x="y" HTTP/1.1', 200, 3, "x")),
-        (b'"GET /\xff HTTP/1.1" 400 0 "-" "-"', ("GET /\ufffd HTTP/1.1", 400, 0, "-")),
-        (rb'"\x16\x03\x01" 400 0 "-" "-"', ("\x16\x03\x01", 400, 0, "-")),
-        (b'"" 400 0 "-" "-"', ("", 400, 0, "-")),
-    ],
-)
-def test_reads_what_was_asked(rest: bytes, expected: tuple[str, int, int | None, str]) -> None:
-    parsed = parse(b"10.0.0.1 - - " + STAMP + b" " + rest)
-    assert parsed is not None
-    assert parsed[0] == WebRequest(expected[0], expected[1], "10.0.0.1", "-", agent=expected[3], size=expected[2])
-
-
 def test_a_quote_in_the_target_cannot_forge_the_status() -> None:
-    line = LIST.replace(b"json HTTP/1.1", rb'json?x=\" 500 1 \"-\" \"y HTTP/1.1')  # fmt: skip
+    line = LIST.replace(b"json HTTP/1.1", rb"json?x=\" 500 1 \"-\" \"y HTTP/1.1")
     assert [(one.outcome, one.disclosed, one.tool) for one in read(SOURCE, line)[0]] == [("answered", 3, "curl/7.88")]
 
 
@@ -100,9 +57,7 @@ def test_other_requests_are_records_that_are_not_kept() -> None:
 
 def test_sniffs_its_own_lines_only() -> None:
     podman = b'time="2026-11-23T09:29:46Z" level=debug msg="x"'
-    assert sniff([LIST, LIST + b"\r\n", b"hello", b"{}", b""]) == 2
-    assert sniff([LIST, podman, podman]) == 3
-    assert sniff([podman, podman]) == 0
+    assert sniff([LIST, LIST + b"\r\n", b"hello", b"{}", b"", podman]) == 2
 
 
 @given(st.lists(st.sampled_from([LIST, LIST.replace(b"10.0.0.1", b"@")]) | st.binary(max_size=80), max_size=8))

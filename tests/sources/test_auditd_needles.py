@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from audit_text import event, log, unix
+from command_rows import rows
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,19 +16,9 @@ from tidewaiter.sources import auditd_needles
 from tidewaiter.sources.auditd_kept import Span
 from tidewaiter.sources.auditd_needles import Everything, Needles
 
-COMMANDS: list[dict[str, Any]] = [
-    row
-    for row in yaml.safe_load(
-        (Path(__file__).parent.parent / "meaning" / "commandline.yml").read_text(encoding="utf-8")
-    )
-    if row["expect"]
-]
+COMMANDS: list[dict[str, Any]] = [row for row in rows() if row["expect"]]
 ID = b"1795425714.720:1"
 NEEDLES = Needles()
-
-
-def argv_of(row: dict[str, Any]) -> list[str]:
-    return ["bash", "-c", row["shell"]] if "shell" in row else shlex.split(row["line"])
 
 
 def kept(data: bytes) -> bool:
@@ -41,7 +29,7 @@ def kept(data: bytes) -> bool:
 
 @pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row["name"])
 def test_every_command_that_means_something_is_kept(row: dict[str, Any]) -> None:
-    argv, exe = argv_of(row), row.get("exe") or "/usr/bin/x"
+    argv, exe = row["argv"], row["exe"] or "/usr/bin/x"
     assert read_command(argv, exe=exe)
     for form in (
         {},
@@ -59,7 +47,7 @@ def test_every_command_that_means_something_is_kept(row: dict[str, Any]) -> None
 @pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row["name"])
 def test_no_single_line_of_it_is_needed_to_keep_the_rest(row: dict[str, Any]) -> None:
     """Lines come in other orders and in other blocks: the arguments alone must speak, and so must the program."""
-    argv, exe = argv_of(row), row.get("exe")
+    argv, exe = row["argv"], row["exe"]
     if exe is None:
         assert ID in NEEDLES.wanted(log([line for line in event(argv) if "EXECVE" in line]))
     elif not read_command(argv):
@@ -150,15 +138,18 @@ def test_spans_and_settled_events_are_the_whole_block() -> None:
 
 def test_what_code_and_tunnels_hold_is_known_to_the_filter() -> None:
     """The filter looks for a few letters; a mark added to the vocabulary must hold some of them."""
-    http = load("tools/http.yml")
-    marks = [*http["marks"]["engine"], *http["marks"]["cluster"], *http["pipes"], *http["sockets"]]
+    http, code = load("tools/http.yml"), load("code.yml")
+    marks = [*code["engine"], *code["cluster"], *http["pipes"], *http["sockets"]]
     assert [mark for mark in marks if not auditd_needles._PLACES.search(mark.lower().encode())] == []
     ports = [f"x:{port}" for port in http["ports"]["engine"]]
     assert [port for port in ports if not auditd_needles._PLACES.search(port.encode())] == []
 
 
+PLACES = """/run/secrets/kubernetes.io/serviceaccount/token /var/log/pods/a_b_c/d /proc/1/cgroup /.dockerenv ~/.kube/config
+any.any.svc.cluster.local kubernetes.default -p 2375 10250-10255 http://169.254.169.254/x 169.254.169.254 2852039166 -exec ;
+http://10.0.0.9:2375/info file:///.dockerenv system('docker') os.system('/.dockerenv')""".split()
 WORDS = st.sampled_from(
-    [*sorted(TOOL_WORDS), *sorted(SUBCOMMAND_WORDS), "-n", "--", "-c", "a b", "x", "|", "$(", "é", ""]
+    [*sorted(TOOL_WORDS), *sorted(SUBCOMMAND_WORDS), *PLACES, "-n", "--", "-c", "a b", "x", "|", "$(", "é", ""]
 )
 DISGUISES = st.sampled_from(
     ["{}", "./{}", "/tmp/{}", "-{}", "{}3.1", "{}-1.29", "{}v2", "{}.exe", "{};", "'{}'", '"{}"']
@@ -178,7 +169,7 @@ def test_the_property_above_bites(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its sense of hazards the filter would lose commands of the table."""
     monkeypatch.setattr(auditd_needles, "_MARKS", re.compile(rb"(?!)"))
     blunt = Needles()
-    lost = [row["name"] for row in COMMANDS if ID not in blunt.wanted(log(event(argv_of(row), exe="/usr/bin/x")))]
+    lost = [row["name"] for row in COMMANDS if ID not in blunt.wanted(log(event(row["argv"], exe="/usr/bin/x")))]
     assert lost
 
 

@@ -114,7 +114,7 @@ GUESSES: list[tuple[str, bytes, bool, Source | None, str, str]] = [
     ("ELF", b"\x7fELF\2\1\1" + b"toy", True, None, "lines", "binary: a program"),
     ("SQLite", b"SQLite format 3\0", True, None, "lines", "binary: an SQLite database"),
     ("pcap", b"\xd4\xc3\xb2\xa1\2\0", True, None, "lines", "binary: a packet capture"),
-    ("evtx", b"ElfFile\0", True, None, "lines", "binary: a Windows event log"),
+    ("evtx", b"ElfFile\0", True, None, "lines", "binary: a Windows event log; convert it with `evtx_dump -o jsonl`"),
     ("tar", b"a".ljust(257, b"\0") + b"ustar", True, None, "lines", "binary: a tar archive; unpack it first"),
     (
         "control characters",

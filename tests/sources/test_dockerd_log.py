@@ -48,7 +48,7 @@ SYSLOG_3339 = b"2026-11-23T09:00:00.1+00:00 node7 dockerd[8]: "
         (SYSLOG_3339 + CALLING, [(*LISTED, "node7")]),
         (b"Nov 23 09:00:00 node7 sshd[8]: Calling GET /info", []),
         (OTHER, []),
-        (CALLING.replace(b"GET", b"HEAD"), []),
+        (CALLING.replace(b"GET", b"POST"), []),
         (CALLING.replace(b"containers/json", b"_ping"), []),
         (CALLING.replace(b"/containers/json", b"/shop"), []),
         (b'time="2026-11-23T09:00:00Z" level=debug msg="form data: {\\"Cmd\\":[\\"Calling GET /info\\"]}"', []),
@@ -138,7 +138,14 @@ def test_sniffs_its_own_lines_only() -> None:
         b"Nov 23 09:00:00 node7 dockerd[811]: " + OTHER,
         b'{"MESSAGE":"x","_COMM":"dockerd"}',
     ]
-    assert sniff([*ours, b'{"level":"info","msg":"x","time":"2026-11-23T09:00:00Z"}']) == 6
+    assert sniff([*ours, b'{"level":"info","msg":"x","time":"2026-11-23T09:00:00.000000001Z"}']) == 6
+    others = [
+        b'{"level":"info","msg":"","time":"2026-11-23T09:00:00Z","RequestMethod":"GET","RequestPath":"/"}',  # Traefik
+        b'{"level":"info","msg":"x","time":"2026-11-23T09:00:00Z"}',
+        b'time="2026-11-23T09:29:49Z" level=debug msg="IdleTracker:new 0m+0h/0t connection(s)"',  # podman
+        b'time="2026-11-23T09:29:49Z" level=info msg="received unary call /application.ApplicationService/List"',
+    ]
+    assert sniff(others) == 0
     assert sniff([b"", b"hello", b"{", b'{"a":1}', b'{"MESSAGE":"x","_COMM":"sshd"}', b"\xff\x00"]) == 0
 
 

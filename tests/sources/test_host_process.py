@@ -14,7 +14,9 @@ from tidewaiter.sources.host_process import (
     endpoint_of_path,
     endpoint_of_port,
     is_engine_port,
+    parent_of,
     program,
+    split_command,
 )
 
 AT = datetime(2026, 11, 23, 9, 21, 54, tzinfo=UTC)
@@ -83,6 +85,9 @@ def test_outcome_of_a_connect(code: int, outcome: str) -> None:
         ({"host": "web7"}, Actor(kind="host-user", name="anna", realm="web7"), ()),
         ({"login": None}, Actor(kind="host-user", name="root", realm="host"), ("no-login",)),
         ({"login": None, "account": None}, Actor(kind="unknown", name="unknown", realm="host"), ()),
+        ({"login": None, "login_recorded": False}, Actor(kind="host-user", name="root", realm="host"), ()),
+        ({"login": None, "container": "web-1"}, Actor(kind="container", name="web-1", realm="host"), ("no-login",)),
+        ({"container": "web-1"}, Actor(kind="host-user", name="anna", realm="host"), ()),
         ({"inside_container": True}, Actor(kind="host-user", name="anna", realm="host"), ("inside-container",)),
     ],
 )
@@ -106,11 +111,12 @@ def test_tries_of_one_process_within_a_second_are_one_act() -> None:
     reader = HostReader()
     seen = []
     tries: list[tuple[float, dict[str, Any]]] = [(0, {}), (0.2, {}), (0.9, {}), (1.2, {})]
-    tries += [(0.3, {"pid": 6}), (0.3, {"exit": -13}), (0.3, {"host": "b"})]
+    tries += [(0.3, {"pid": 6}), (0.3, {"exit": -13}), (0.3, {"host": "b"}), (0.3, {"container": "c"})]
+    tries += [(0.3, {"pid": None}), (0.3, {"pid": None}), (0.3, {"pid": None, "exe": "/usr/bin/y"})]
     for number, (seconds, over) in enumerate(tries):
         at = AT + timedelta(seconds=seconds)
         seen.append(len(reader.connected(process(at=at, event=f"1.1:{number}", **over), SOCKET)))
-    assert seen == [1, 0, 0, 1, 1, 1, 1]
+    assert seen == [1, 0, 0, 1, 1, 1, 1, 1, 1, 0, 1]
 
 
 def test_a_file_that_is_gone_is_still_the_tool() -> None:
@@ -173,3 +179,87 @@ def test_text_is_short_and_printable() -> None:
     argv = ["docker", "ps"]
     (shown,) = reader.told(process(), argv, reader.understand(argv, None), shown="a\x1bb")
     assert shown.text == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("text", "argv"),
+    [
+        ("docker ps -a", ["docker", "ps", "-a"]),
+        ("sh -c 'docker ps'", ["sh", "-c", "docker ps"]),
+        ("grep it's docker ps", ["grep", "it's", "docker", "ps"]),  # a quote that was an argument's own
+        ("docker ps \\", ["docker", "ps", "\\"]),
+        ("", []),
+        ("  ", []),
+        ("sh -c docker ps; id", ["sh", "-c", "docker ps; id"]),
+        ("/bin/bash -l -ec docker ps", ["/bin/bash", "-l", "-ec", "docker ps"]),
+        ("sudo -u x bash -c docker ps", ["sudo", "-u", "x", "bash", "-c", "docker ps"]),
+        ("-bash -c docker ps", ["-bash", "-c", "docker ps"]),
+        ("su - ci -c docker ps", ["su", "-", "ci", "-c", "docker ps"]),
+        ("sh -c 'docker ps' name", ["sh", "-c", "docker ps", "name"]),
+        ('sh -c "echo "a b""', ["sh", "-c", 'echo "a b"']),
+        ('sh -c "echo \\"a b\\""', ["sh", "-c", 'echo "a b"']),
+        ("sh -c echo 'it", ["sh", "-c", "echo 'it"]),
+        ("python3.11 -c import docker; x", ["python3.11", "-c", "import docker; x"]),
+        ("perl -we print 1", ["perl", "-we", "print 1"]),
+        ("ssh-keygen -c x y", ["ssh-keygen", "-c", "x", "y"]),
+        ("sh deploy.sh -c a b", ["sh", "deploy.sh", "-c", "a", "b"]),
+        ("bash -o pipefail -c docker ps | tee x", ["bash", "-o", "pipefail", "-c", "docker ps | tee x"]),
+    ],
+)
+def test_a_joined_command_line_is_split(text: str, argv: list[str]) -> None:
+    assert split_command(text) == argv
+
+
+@pytest.mark.parametrize(
+    ("text", "argv"),
+    [
+        ("grep 'docker ps", ["grep", "'docker", "ps"]),
+        ("docker ps --format '{{.ID}} {{.Names}}'", ["docker", "ps", "--format", "'{{.ID}} {{.Names}}'"]),
+        ("docker inspect -f {{.A}} {{json .B}} web db", ["docker", "inspect", "-f", "{{.A}} {{json .B}}", "web", "db"]),
+        ("docker inspect -f {{ .A }} web", ["docker", "inspect", "-f", "{{ .A }}", "web"]),
+        ("docker inspect -f {{ .A", ["docker", "inspect", "-f", "{{ .A"]),
+        ('sh -c "docker" ps', ["sh", "-c", '"docker" ps']),
+        ("sh -c docker ps", ["sh", "-c", "docker ps"]),
+    ],
+)
+def test_a_sensor_that_quotes_nothing(text: str, argv: list[str]) -> None:
+    assert split_command(text, quoted=False) == argv
+
+
+def test_a_hostile_command_line_takes_no_time() -> None:
+    for text in ("sh -o " * 200_000, "sh -" + "c" * 1_000_000, "su a " * 300_000, "'" * 99_999):
+        assert sum(map(len, split_command(text))) <= 65_536
+
+
+@pytest.mark.parametrize(
+    ("names", "parent"),
+    [
+        (["bash", "sshd"], "sshd"),
+        (["/bin/sh", "/usr/sbin/apache2", "systemd"], "/usr/sbin/apache2"),
+        (["-bash", None, "", "login"], "login"),
+        (["bash", "sh"], "bash"),
+        ([], None),
+        ([None], None),
+    ],
+)
+def test_the_parent_is_the_first_ancestor_that_is_no_shell(names: list[str | None], parent: str | None) -> None:
+    assert parent_of(names) == parent
+
+
+@pytest.mark.parametrize(
+    ("parent", "traits"),
+    [
+        (None, ()),
+        ("/usr/sbin/apache2", ("under-web-server",)),
+        ("/usr/sbin/php-fpm8.2", ("under-web-server",)),
+        ("/usr/sbin/nginx (deleted)", ("under-web-server",)),
+        ("nginx: worker process", ("under-web-server",)),
+        ("C:\\xampp\\apache\\bin\\HTTPD.EXE", ("under-web-server",)),
+        ("/usr/bin/bash", ()),
+        ("/usr/bin/java", ()),
+        ("", ()),
+    ],
+)
+def test_a_program_that_a_web_server_started(parent: str | None, traits: tuple[str, ...]) -> None:
+    (found,) = HostReader().started(process(parent=parent), ["docker", "ps"])
+    assert found.traits == traits

@@ -2,27 +2,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import pytest
-from audit_event import address, as_go_writes, event, line
+from audit_event import as_go_writes, event, line
+from audit_stories import EXEC, FORBIDDEN, LOG, ONE, STAMP, STORIES, request
 from golden import check_golden
 from hypothesis import given
 from hypothesis import strategies as st
 from reading import as_json_lines
 
-from tidewaiter.model import Activity, Actor, Origin
+from tidewaiter.model import Activity
 from tidewaiter.sources import catalogue
 from tidewaiter.sources.contract import Block, Tally, Unreadable
-from tidewaiter.sources.kube_audit import SOURCE, KubeAuditReader, sniff
+from tidewaiter.sources.kube_audit import SOURCE, KubeAuditReader
 from tidewaiter.sources.kube_audit_triage import triage
 from tidewaiter.sources.opening import inputs
 
 DATA = Path(__file__).parents[1] / "data" / "kubernetes"
-STAMP = "2026-06-01T08:00:00.000001Z"
 _TRIAGE = triage()
 QUIET = line(verb="update")
 
@@ -47,256 +45,6 @@ def read(data: bytes) -> tuple[list[Activity], Tally]:
     assert read_blocks([among_quiet(data)], native=True)[0] == found
     assert (len(found), tally.path) == (tally.kept, "audit.log")
     return found, tally
-
-
-def request(line: int = 1, offset: int = 0, **given: Any) -> Activity:
-    """Give what the event of `audit_event.line()` becomes."""
-    text = given.get("text", "list /api/v1/namespaces/shop/pods?limit=500")
-    complete: dict[str, Any] = {
-        "id": f"5c1f2a7e-0000-4000-8000-000000000001@{STAMP}#{crc32(text.partition(' ')[2].encode()):x}",
-        "at": datetime(2026, 6, 1, 8, 0, 0, 1, UTC),
-        "actor": Actor(kind="user", name="ana@dev.example", realm="kubernetes"),
-        "plane": "kubernetes",
-        "verb": "list",
-        "kind": "pods",
-        "resource_class": "workload",
-        "scope": "namespace",
-        "namespace": "shop",
-        "outcome": "answered",
-        "address": "10.0.0.9",
-        "tool": "kubectl/1.32",
-        "text": text,
-        "origin": Origin(source="kube-audit", path="audit.log", line=line, offset=offset),
-    }
-    return Activity(**{**complete, **given})
-
-
-def anonymous(**given: Any) -> Activity:
-    return request(**{"actor": Actor(kind="anonymous", name="10.0.0.9", realm="kubernetes"), **given})
-
-
-POD: dict[str, Any] = {"resource": "pods", "namespace": "shop", "name": "web-0", "apiVersion": "v1"}
-LONG_URI = "/api/v1/namespaces/shop/pods?x=" + "y" * 9000
-POD_URI = "/api/v1/namespaces/shop/pods/web-0"
-EXEC: dict[str, Any] = {
-    "requestURI": f"{POD_URI}/exec?command=id",
-    "verb": "get",
-    "objectRef": {**POD, "subresource": "exec"},
-}
-LOG: dict[str, Any] = {"requestURI": f"{POD_URI}/log", "verb": "get", "objectRef": {**POD, "subresource": "log"}}
-DISCOVERED: dict[str, Any] = {
-    "verb": "discover",
-    "resource_class": "api",
-    "kind": "api",
-    "scope": "everything",
-    "namespace": None,
-}
-ONE_POD: dict[str, Any] = {"scope": "one", "name": "web-0"}
-FORBIDDEN: dict[str, Any] = {"metadata": {}, "status": "Failure", "reason": "Forbidden", "code": 403}
-EVERYWHERE: dict[str, Any] = {"scope": "everything", "namespace": None}
-
-STORIES: list[tuple[str, bytes, list[Activity]]] = [
-    ("list", line(), [request()]),
-    ("request received", line(stage="RequestReceived", responseStatus=None), [request(outcome="unknown")]),
-    ("refused", line(responseStatus=FORBIDDEN), [request(outcome="refused")]),
-    ("failed", line(responseStatus={"code": 500}), [request(outcome="failed")]),
-    ("not changed since", address("/api", responseStatus={"code": 304}), [request(text="get /api", **DISCOVERED)]),
-    (
-        "bad credential: one line, no user",
-        line(stage="ResponseStarted", user={}, responseStatus={"code": 401}),
-        [anonymous(outcome="refused", traits=("bad-credential",))],
-    ),
-    (
-        "bad credential, user null",
-        line(stage="ResponseStarted", user=None, responseStatus={"code": 401}).replace(
-            b'"sourceIPs"', b'"user":null,"sourceIPs"'
-        ),
-        [anonymous(outcome="refused", traits=("bad-credential",))],
-    ),
-    (
-        "anonymous is no bad credential",
-        line(user={"username": "system:anonymous", "groups": ["system:unauthenticated"]}, responseStatus=FORBIDDEN),
-        [anonymous(outcome="refused")],
-    ),
-    (
-        "impersonated",
-        line(
-            user={"username": "system:serviceaccount:console:web"},
-            impersonatedUser={"username": "bo", "groups": ["dev"]},
-        ),
-        [
-            request(
-                actor=Actor(kind="user", name="bo", realm="kubernetes", via="system:serviceaccount:console:web"),
-                traits=("impersonating",),
-            )
-        ],
-    ),
-    (
-        "impersonation denied: only the sentence tells",
-        line(
-            responseStatus={
-                **FORBIDDEN,
-                "message": 'User "ana" cannot impersonate-on:user-info:list resource "secrets"',
-            }
-        ),
-        [request(outcome="refused", traits=("impersonating",))],
-    ),
-    (
-        "the last address is the peer",
-        line(sourceIPs=["10.1.1.1", "10.2.2.2", "127.0.0.1"]),
-        [request(address="127.0.0.1", traits=("forwarded",))],
-    ),
-    ("no address, no agent", line(sourceIPs=None, userAgent=None), [request(address=None, tool=None)]),
-    ("no addresses", line(sourceIPs=[]), [request(address=None)]),
-    (
-        "anonymous without an address",
-        line(user={}, sourceIPs=None),
-        [anonymous(actor=Actor(kind="anonymous", name="unknown address", realm="kubernetes"), address=None)],
-    ),
-    (
-        "a token bound to a pod",
-        line(
-            user={
-                "username": "system:serviceaccount:shop:web",
-                "extra": {"authentication.kubernetes.io/pod-name": ["web-0"]},
-            }
-        ),
-        [request(actor=Actor(kind="service-account", name="shop/web", realm="kubernetes"), container="web-0")],
-    ),
-    (
-        "extra without values",
-        line(user={"username": "ana@dev.example", "extra": {"authentication.kubernetes.io/pod-name": None, "x": []}}),
-        [request()],
-    ),
-    (
-        "no object: discovery",
-        address("/apis/apps/v1?timeout=32s"),
-        [request(text="get /apis/apps/v1?timeout=32s", **DISCOVERED)],
-    ),
-    (
-        "no object: head",
-        address("/version", verb="head"),
-        [request(text="head /version", **{**DISCOVERED, "kind": "version", "resource_class": "topology"})],
-    ),
-    ("no object: health", address("/readyz?verbose"), []),
-    ("no object: a write", address("/api", verb="post"), []),
-    (
-        "no object: metrics",
-        address("/metrics"),
-        [request(text="get /metrics", verb="get", kind="metrics", resource_class="other", **EVERYWHERE)],
-    ),
-    (
-        "an empty object is none",
-        address("/api", objectRef={}) + address("/version", objectRef={}),
-        [
-            request(text="get /api", **DISCOVERED),
-            request(
-                text="get /version",
-                line=2,
-                offset=len(address("/api", objectRef={})),
-                **{**DISCOVERED, "kind": "version", "resource_class": "topology"},
-            ),
-        ],
-    ),
-    ("no object, but a path to one: the verb counts", line(objectRef=None), [request()]),
-    ("no object, a collection that was got", address("/api/v1/pods"), []),
-    (
-        "list with fieldSelector",
-        line(
-            requestURI="/api/v1/pods?fieldSelector=metadata.name%3Dweb-0",
-            objectRef={"resource": "pods", "name": "web-0"},
-        ),
-        [
-            request(
-                text="list /api/v1/pods?fieldSelector=metadata.name%3Dweb-0", scope="one", namespace=None, name="web-0"
-            )
-        ],
-    ),
-    (
-        "watch with initial events",
-        line(verb="watch", requestURI="/api/v1/pods?sendInitialEvents=true&watch=true", objectRef={"resource": "pods"}),
-        [
-            request(
-                text="watch /api/v1/pods?sendInitialEvents=true&watch=true",
-                traits=("all-namespaces", "initial-events"),
-                **EVERYWHERE,
-            )
-        ],
-    ),
-    (
-        "watch from zero",
-        line(verb="watch", requestURI="/api/v1/namespaces/shop/pods?watch=1&resourceVersion=0"),
-        [request(text="watch /api/v1/namespaces/shop/pods?watch=1&resourceVersion=0", traits=("initial-events",))],
-    ),
-    (
-        "watch that goes on",
-        line(verb="watch", requestURI="/api/v1/namespaces/shop/pods?watch=1&resourceVersion=815"),
-        [],
-    ),
-    ("watch, nobody knows from where", line(verb="watch", requestURI=None), []),
-    ("one object that is there", line(verb="get", requestURI=POD_URI, objectRef=POD), []),
-    ("one object, asked for", line(verb="get", requestURI=POD_URI, objectRef=POD, responseStatus=None), []),
-    (
-        "one object that is not there",
-        line(verb="get", requestURI=POD_URI, objectRef=POD, responseStatus={"code": 404}),
-        [request(verb="get", outcome="failed", text=f"get {POD_URI}", **ONE_POD)],
-    ),
-    (
-        "exec",
-        line(responseStatus={"code": 101}, **EXEC),
-        [request(verb="exec", text=f"get {POD_URI}/exec?command=id", **ONE_POD)],
-    ),
-    ("logs", line(**LOG), [request(verb="logs", text=f"get {POD_URI}/log", **ONE_POD)]),
-    (
-        "dry run",
-        line(requestURI="/api/v1/namespaces/shop/pods?dryRun=All"),
-        [request(text="list /api/v1/namespaces/shop/pods?dryRun=All", traits=("dry-run",))],
-    ),
-    (
-        "access review",
-        line(
-            verb="create",
-            requestURI="/x",
-            objectRef={"resource": "selfsubjectrulesreviews", "apiGroup": "authorization.k8s.io"},
-            responseStatus={"code": 201},
-        ),
-        [
-            request(
-                verb="review",
-                kind="access",
-                resource_class="authority",
-                text="create /x",
-                traits=("rules-review",),
-                **EVERYWHERE,
-            )
-        ],
-    ),
-    ("create", line(verb="create"), []),
-    ("update", line(verb="update", requestURI=POD_URI, objectRef=POD), []),
-    ("delete of all", line(verb="deletecollection"), []),
-    (
-        "lease",
-        line(verb="get", requestURI="/x", objectRef={"resource": "leases", "name": "n1"}, responseStatus={"code": 404}),
-        [],
-    ),
-    (
-        "another zone",
-        line(requestReceivedTimestamp="2026-06-01T10:00:00.000001+02:00"),
-        [request(id="5c1f2a7e-0000-4000-8000-000000000001@2026-06-01T10:00:00.000001+02:00#492fcc80")],
-    ),
-    ("no time of arrival", line(requestReceivedTimestamp=None, stageTimestamp=STAMP), [request()]),
-    (
-        "a long target",
-        line(requestURI=LONG_URI),
-        [
-            request(
-                id=f"5c1f2a7e-0000-4000-8000-000000000001@{STAMP}#"
-                f"{crc32(b'/api/v1/namespaces/shop/pods?x=' + b'y' * 9000):x}",
-                text="list " + ("/api/v1/namespaces/shop/pods?x=" + "y" * 9000)[:500],
-            )
-        ],
-    ),
-]
 
 
 @pytest.mark.parametrize(("data", "expected"), [story[1:] for story in STORIES], ids=[story[0] for story in STORIES])
@@ -342,9 +90,23 @@ def test_one_user_two_programs_are_two_actors_only_for_the_control_plane() -> No
     assert [one.actor.kind for one in found] == ["component", "user"]
 
 
+def test_reads_what_the_forwarder_of_openshift_makes_of_an_event() -> None:
+    around = {
+        "@timestamp": STAMP,
+        "hostname": "cp-0",
+        "log_type": "audit",
+        "openshift": {"cluster_id": "x", "sequence": 7},
+    }
+    own = event(level="default", k8s_audit_level="Metadata")
+    found, tally = read(as_go_writes({**around, **own}))
+    assert (found, tally.notes) == ([request()], {})
+    review = event(level="default", k8s_audit_level="Metadata", verb="create", objectRef={"resource": "tokenreviews"})
+    assert read(as_go_writes({**around, **review}))[1].notes == {"kube-no-reads": 1, "kube-reviews-without-body": 1}
+
+
 ITEMS = [
     event(kind=None, apiVersion=None),
-    event(kind=None, verb="get", requestURI=POD_URI, objectRef=POD),
+    event(kind=None, **ONE),
     event(kind=None, requestURI="/api/v1/namespaces/shop/pods"),
 ]
 OTHER = request(text="list /api/v1/namespaces/shop/pods")
@@ -484,7 +246,10 @@ def test_blank_lines_count_as_lines_only(between: bytes, end: bytes) -> None:
         (b"", {}),
         (line(), {}),
         (line(verb="update"), {"kube-no-reads": 1}),
-        (line(verb="get", requestURI=POD_URI, objectRef=POD), {"kube-no-reads": 1}),
+        (line(**ONE), {}),  # not kept, but there
+        (line(verb="create"), {"kube-no-reads": 1}),
+        (line(responseStatus=FORBIDDEN), {}),
+        (b"".join(line(responseStatus={**FORBIDDEN, "message": str(n)}) for n in range(20)), {"kube-only-refused": 20}),
         (line(stage="RequestReceived", responseStatus=None) * 2, {"kube-only-request-received": 2}),
         (line(stage="RequestReceived", responseStatus=None) + line(), {}),
     ],
@@ -529,18 +294,3 @@ def test_any_blocks_give_the_same(lines: list[bytes], data: st.DataObject) -> No
         found, again = read_blocks(blocks, native=native)
         assert found == whole
         assert (again.records, again.unreadable, again.notes) == (tally.records, tally.unreadable, tally.notes)
-
-
-@pytest.mark.parametrize(
-    ("lines", "count"),
-    [
-        ([line(), line()], 2),
-        ([b'{"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "items": []}'], 1),
-        ([as_go_writes(ITEMS[0])], 1),
-        ([b'{"kind":"Pod"}', b"x"], 0),
-        ([b'{"auditID":"x"}'], 0),
-        ([], 0),
-    ],
-)
-def test_recognises_its_format(lines: list[bytes], count: int) -> None:
-    assert sniff(lines) == count

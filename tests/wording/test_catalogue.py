@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import tidewaiter
 from tidewaiter.meaning.vocabulary import load
 from tidewaiter.recognise.pack import packaged
+from tidewaiter.sources.envelope.translated import TRANSLATORS
 from tidewaiter.wording import LANGUAGES, Language, Wording
 from tidewaiter.wording.catalogue import Template, catalogue, commands, plural_form, titles
 
@@ -23,13 +24,14 @@ PACKAGE = Path(tidewaiter.__file__).parent
 FORMS = {"en": {"one", "other"}, "ru": {"one", "few", "many", "other"}}
 # Families whose keys are chosen while running: by the kind of an actor, the measure of a surprise, …
 FAMILIES = """actor cannot count.level decision fix headline innocent label level
-next number reach reason size why window"""
+next number own.left own.nothing reach reason size way why window"""
 CHOSEN = tuple(f"{family}." for family in FAMILIES.split())
 LITERAL = re.compile(r'(?:say|many)\(\s*"([a-z][a-z0-9.-]+)"')
 # A reason is told to the tally as "key" or "key: detail"; it may reach it through a SourceError or a small function.
 REASON = re.compile(r'(?:cannot_read\(|reason=)\s*f?"([a-z][a-z-]+)(?=[":])|f?"([a-z][a-z-]+): (?!\w+=)')
 SEEN_BLIND = re.compile(r'\.note\("([a-z-]+)"|blind_to=\(([^)]*)\)')
 UNDECLARED = {"unexplained"}
+REMARKABLE: tuple[dict[str, Any], ...] = ({"logName": "x%2Factivity"}, {"Type": "AKSAuditAdmin"})
 
 
 def texts(template: Template) -> list[str]:
@@ -75,7 +77,7 @@ def test_templates_are_plain_text(language: Language) -> None:
 def test_every_question_has_words_and_its_command_names_no_other_value() -> None:
     questions = {key for key in catalogue("en") if key.startswith("next.")}
     assert {key for key in commands() if key.startswith("next.")} <= questions
-    assert {key.partition(".")[0] for key in commands()} == {"next", "fix"}
+    assert {key.partition(".")[0] for key in commands()} == {"next", "fix", "open"}
 
 
 def test_every_fix_opens_something_and_stands_in_one_place() -> None:
@@ -86,7 +88,9 @@ def test_every_fix_opens_something_and_stands_in_one_place() -> None:
 
 
 def test_configuration_lines_have_no_values() -> None:
-    assert not [key for key in commands() if key.startswith("fix.") and re.search(r"\{\w+\}", commands()[key])]
+    assert not [
+        key for key in commands() if key.startswith(("fix.", "open.")) and re.search(r"\{\w+\}", commands()[key])
+    ]
 
 
 def test_every_key_that_the_program_says_exists() -> None:
@@ -120,7 +124,7 @@ def test_every_reason_for_not_reading_has_words() -> None:
     found = {
         key
         for path, text in sources()
-        if path.parent.name == "sources"
+        if path.parent.name in {"sources", "envelope"}
         for pair in REASON.findall(text)
         for key in pair
         if key
@@ -135,6 +139,9 @@ def test_everything_an_input_may_not_show_has_words() -> None:
         name for one, many in SEEN_BLIND.findall(program) for name in (one, *re.findall(r'"([a-z-]+)"', many)) if name
     }
     noted |= set(re.findall(r'"(no-[a-z]+-source)"', program))
+    noted |= {wrapper.remark(seen) for wrapper in TRANSLATORS for seen in REMARKABLE} - {None}
+    carried = (by for one in load("envelopes.yml")["json"] for by in one.get("remarks", {}).values())
+    noted |= {name for by_value in carried for name in by_value.values()}
     assert {key.removeprefix("cannot.") for key in catalogue("en") if key.startswith("cannot.")} - UNDECLARED == noted
 
 

@@ -20,7 +20,7 @@ FROM (
     SELECT actor, plane, day, kind, min("at") AS "at"
     FROM sighting
     WHERE
-        class NOT IN ('api') AND kind NOT IN ('version', 'access', 'identity', 'socket', 'health', 'metrics')
+        role IN ('evidence', 'tripwire') AND class NOT IN ('api') AND kind NOT IN ('version', 'access', 'identity', 'socket', 'health', 'metrics')
         AND (actor, plane) IN (SELECT (actor, plane) FROM broad)
     GROUP BY actor, plane, day, kind, date_trunc('second', "at")
 ) AS reads;

@@ -36,7 +36,10 @@ JOIN looked ON looked.context = sighting.context
 LEFT JOIN (SELECT id, array_agg(rule) AS rules FROM hit GROUP BY id) AS hits ON hits.id = sighting.id
 WHERE
     NOT sighting.learn
-    AND (sighting.role = 'tripwire' OR hits.id IS NOT NULL OR sighting.id IN (SELECT id FROM novel));
+    AND (
+        sighting.role IN ('tripwire', 'own') OR hits.id IS NOT NULL
+        OR sighting.role <> 'counted' AND sighting.id IN (SELECT id FROM novel)
+    );
 
 CREATE OR REPLACE TEMPORARY TABLE told AS
 SELECT *, sum(starts) OVER (PARTITION BY actor, plane ORDER BY "at", id ROWS UNBOUNDED PRECEDING) AS island
@@ -72,25 +75,29 @@ SELECT
 FROM told
 GROUP BY actor, plane, island;
 
+-- What users' own rules asked for is judged by these rules alone: that it is new says nothing.
+CREATE OR REPLACE TEMPORARY TABLE around AS
+SELECT * FROM told WHERE role IN ('evidence', 'tripwire');
+
 -- Everything an episode touched that was not yet known to its actor.
 CREATE OR REPLACE TEMPORARY TABLE touched AS
 SELECT DISTINCT actor, plane, island, day, 'kind' AS dimension, kind AS value, outcome
-FROM told
+FROM around
 UNION ALL
 SELECT DISTINCT actor, plane, island, day, 'namespace', namespace, outcome
-FROM told
+FROM around
 UNION ALL
 SELECT DISTINCT actor, plane, island, day, 'scope', reach, outcome
-FROM told
+FROM around
 UNION ALL
 SELECT DISTINCT actor, plane, island, day, 'tool', tool_name, outcome
-FROM told
+FROM around
 UNION ALL
 SELECT DISTINCT actor, plane, island, day, 'network', network, outcome
-FROM told
+FROM around
 UNION ALL
 SELECT DISTINCT actor, plane, island, day, 'hour', lpad(CAST(hour AS VARCHAR), 2, '0'), outcome
-FROM told
+FROM around
 UNION ALL
 SELECT DISTINCT actor, plane, island, day, 'refused', kind, outcome
-FROM told WHERE outcome = 'refused'
+FROM around WHERE outcome = 'refused'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -29,6 +29,28 @@ class Hit(NamedTuple):
 def script(name: str) -> str:
     """Give the SQL text `<name>.sql` of this package."""
     return files("tidewaiter.baseline").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+# Fields of the normal form that are not a column of the same name.
+_COLUMNS = {
+    "tool.name": "split_part(tool, '/', 1)",
+    "network": "network_kind",
+    "actor.kind": "actor_kind",
+    "actor.name": "actor_name",
+    "actor.realm": "realm",
+    "actor.via": "via",
+}
+
+
+def column(field: str) -> str:
+    """Give the SQL for a field of the normal form."""
+    return _COLUMNS.get(field, field)
+
+
+def group_key(fields: Sequence[str]) -> str:
+    """Give the SQL for what a correlation groups by, as one text: two groups never have the same."""
+    parts = [f"coalesce(CAST({column(field)} AS VARCHAR), '')" for field in fields]
+    return parts[0] if len(parts) == 1 else f"concat_ws(chr(31), {', '.join(parts)})"
 
 
 def profile(store: Store, *, young: int = LEARNING_DAYS) -> None:

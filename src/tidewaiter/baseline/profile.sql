@@ -1,5 +1,6 @@
 -- What each actor did on each day, and on how many earlier days it did the same.
--- A day is a UTC day. Only reads of inventory count (role evidence or tripwire).
+-- A day is a UTC day. Only reads of inventory count (role evidence or tripwire), and what users' own rules asked for (own,
+-- and counted when only a correlation names the rule): these are days on which somebody was there, and never a novelty.
 
 CREATE OR REPLACE TEMPORARY TABLE looked AS
 SELECT
@@ -7,7 +8,7 @@ SELECT
     split_part(tool, '/', 1) AS tool_name,
     CASE WHEN array_contains(traits, 'all-namespaces') OR scope = 'everything' THEN 'everything' ELSE scope END AS reach
 FROM context
-WHERE role IN ('evidence', 'tripwire');
+WHERE role <> 'context';
 
 -- `sh -c 'docker ps'` and the `docker ps` that it starts are two processes and one request: the shell's is left out,
 -- unless it says more (another tripwire) or nothing of the same kind followed within the same or the next second.

@@ -12,7 +12,7 @@ FROM (
         row_number() OVER (
             PARTITION BY told.actor, told.plane, told.island
             ORDER BY
-                CASE told.role WHEN 'tripwire' THEN 0 ELSE 1 END,
+                CASE WHEN told.role IN ('tripwire', 'own') THEN 0 ELSE 1 END,
                 CASE WHEN told.hit_rules IS NULL THEN 1 ELSE 0 END,
                 told.first_of_kind DESC, told.weight DESC, told."at", told.id
         ) AS place

@@ -10,17 +10,20 @@ import click
 
 from tidewaiter import __version__
 from tidewaiter.cli.demo import demo
+from tidewaiter.cli.disclose import disclose
 from tidewaiter.cli.errors import report
 from tidewaiter.cli.output import let_go
 from tidewaiter.cli.rules import rules
 from tidewaiter.cli.scan import scan
 from tidewaiter.cli.show import show
+from tidewaiter.cli.sources import sources
 
 _EPILOG = """\b
 Examples:
   tidewaiter scan /var/log/kubernetes/audit.log
   tidewaiter scan logs/ --state ~/.tidewaiter --learn last-month/
   journalctl -u docker -o json | tidewaiter scan - --format jsonl
+  tidewaiter disclose /var/log/pods
   tidewaiter demo
 
 \b
@@ -47,9 +50,9 @@ def app(*, debug: bool) -> None:
     """Tell who looked around in containers: MITRE ATT&CK T1613, in Kubernetes, Docker, host and web logs."""
 
 
-for command in (scan, show, rules, demo):
+for command in (scan, show, sources, disclose, rules, demo):
     app.add_command(command)
-for command in (scan, show, rules, demo, *rules.commands.values()):
+for command in (scan, show, sources, disclose, rules, demo, *rules.commands.values()):
     # Set on each: click remembers the help option of a command from the first time, with or without its group.
     command.context_settings = {**command.context_settings, **_SETTINGS}
 

@@ -9,10 +9,13 @@ from textwrap import fill
 import click
 import yaml
 
+from tidewaiter.cli.output import wording
+from tidewaiter.cli.own_rules import check_text, example_failures, fault_text, own_rules, try_text
 from tidewaiter.errors import RuleError
 from tidewaiter.model import Activity
 from tidewaiter.recognise.correlation import Correlation
-from tidewaiter.recognise.pack import Pack, load_pack, packaged, packaged_sources, rule_files
+from tidewaiter.recognise.own_rules import OwnRules, load_own, rule_texts
+from tidewaiter.recognise.pack import Pack, load_pack, packaged, packaged_sources
 from tidewaiter.recognise.rule import Recogniser
 
 FINISHED, RULE_ERROR, EXAMPLE_FAILED = 0, 2, 10
@@ -29,12 +32,26 @@ def list_text(pack: Pack) -> str:
         (rule.about.name, rule.about.level, rule.about.role, ",".join(rule.about.reads), rule.about.title)
         for rule in sorted(rules, key=lambda rule: rule.about.name)
     ]
-    table = [("NAME", "LEVEL", "ROLE", "PLANES", "TITLE"), *rows]
-    widths = [max(len(row[at]) for row in table) for at in range(4)]
-    lines = [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]) for row in table
-    ]
-    return "\n".join([*lines, "", f"{len(rows)} rules. `tidewaiter rules show NAME` explains one."])
+    table = _table([("NAME", "LEVEL", "ROLE", "PLANES", "TITLE"), *rows])
+    return f"{table}\n\n{len(rows)} rules. `tidewaiter rules show NAME` explains one."
+
+
+def own_list_text(own: OwnRules) -> str:
+    """Give the table of the user's own rules: name, level, role, what it reads and title."""
+    rows = [(rule.about, ",".join(rule.reads)) for rule in own.records]
+    rows += [(rule.about, rule.kind) for rule in own.record_correlations]
+    rows += [(rule.about, ",".join(rule.about.reads)) for rule in own.recognisers]
+    rows += [(rule.about, "correlation") for rule in own.correlations]
+    found = [(about.name, about.level, about.role, reads, about.title) for about, reads in rows]
+    return _table([("NAME", "LEVEL", "ROLE", "READS", "TITLE"), *sorted(found)])
+
+
+def _table(table: Sequence[tuple[str, ...]]) -> str:
+    last = len(table[0]) - 1
+    widths = [max(len(row[at]) for row in table) for at in range(last)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[last]]) for row in table
+    )
 
 
 def show_text(rule: Rule, language: str = "en") -> str:
@@ -120,18 +137,55 @@ def run_examples(sources: Sequence[tuple[str, str]], beside: Sequence[tuple[str,
     return "\n".join(lines), EXAMPLE_FAILED if found else FINISHED
 
 
+def run_own_examples(paths: Sequence[Path]) -> tuple[str, int]:
+    """Load the user's own rules and run their examples, as `run_examples` does."""
+    files = list(rule_texts(paths))
+    mine = {file.path for file in files}
+    known = [rule for rule in load_pack(packaged_sources()).recognisers if rule.about.path not in mine]
+    own = load_own(files, {rule.about.name: rule for rule in known})
+    pack = Pack(known, (), own)
+    found = [*failures(pack, own.recognisers), *example_failures(own.records)]
+    number = sum(len(rule.examples.hit) + len(rule.examples.miss) for rule in own.recognisers)
+    number += sum(len(rule.hit) + len(rule.miss) for rule in own.records)
+    silent = [rule.about.name for rule in own.recognisers if not rule.examples.hit]
+    lines = [*map(fault_text, own.faults), *found]
+    lines += [f"without an example that hits: {', '.join(silent)}"] if silent else []
+    lines.append(f"{own.number} rules, {number} examples: {len(found)} failed")
+    status = RULE_ERROR if own.faults else EXAMPLE_FAILED if found else FINISHED
+    return "\n".join(lines), status
+
+
+_PATHS = click.Path(exists=True, path_type=Path, resolve_path=True)
+
+
 @click.group("rules")
 def rules() -> None:
-    """Show and test the recognisers."""
+    """Show, check and test rules: the packaged recognisers and your own Sigma rules."""
 
 
 @rules.command("list")
-def list_() -> None:
-    """List every rule.
+@click.argument("paths", nargs=-1, type=_PATHS)
+def list_(paths: Sequence[Path]) -> None:
+    """List every packaged rule, or those of your own in PATHS that apply.
 
-    Example: tidewaiter rules list
+    Example: tidewaiter rules list my-rules/
     """
-    click.echo(list_text(packaged()))
+    click.echo(own_list_text(own_rules(paths, packaged())) if paths else list_text(packaged()))
+
+
+@rules.command("check")
+@click.argument("paths", nargs=-1, required=True, type=_PATHS)
+@click.option("--all", "every", is_flag=True, help="Name every rule that does not apply, with the reason.")
+def check(paths: Sequence[Path], *, every: bool) -> None:
+    """Say which of your own rules in PATHS a scan would use, and what is wrong with the others.
+
+    Exit status: 0 all that apply are valid, 2 some are not.
+
+    Example: tidewaiter rules check sigma/rules/
+    """
+    own = load_own(rule_texts(paths), {rule.about.name: rule for rule in packaged().recognisers})
+    click.echo(check_text(own, every=every))
+    raise SystemExit(RULE_ERROR if own.faults else FINISHED)
 
 
 @rules.command("show")
@@ -143,24 +197,35 @@ def show(name: str, language: str) -> None:
     Example: tidewaiter rules show kube-list-everything
     """
     rule = load_pack(packaged_sources()).get(name)  # with its examples
-    if rule is None:
+    if not isinstance(rule, Recogniser | Correlation):
         raise RuleError(f"no rule is named {name!r}", hint="tidewaiter rules list")
     click.echo(show_text(rule, language))
 
 
 @rules.command("test")
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path, resolve_path=True))
-def test(paths: Sequence[Path]) -> None:
-    """Run the examples of the packaged rules, or of the rules in PATHS.
+@click.argument("paths", nargs=-1, type=_PATHS)
+@click.option(
+    "--on",
+    "logs",
+    multiple=True,
+    type=click.Path(exists=True),
+    help="A log to try your own rules on: how often each holds, and where first. Repeatable.",
+)
+def test(paths: Sequence[Path], logs: Sequence[str]) -> None:
+    """Run the examples of the packaged rules, or of the rules in PATHS, or try these on a log.
 
     Exit status: 0 all hold, 10 an example fails, 2 a rule is not valid.
 
-    Example: tidewaiter rules test my-rules/
+    Example: tidewaiter rules test my-rules/ --on /var/log/audit/audit.log
     """
+    if logs:
+        if not paths:
+            raise RuleError("--on needs rules to try", hint="tidewaiter rules test my-rules/ --on LOG")
+        pack = packaged()
+        click.echo(try_text(Pack((), (), own_rules(paths, pack)), logs, wording(None)))
+        return
     try:
-        text, status = (
-            run_examples(rule_files(paths), packaged_sources()) if paths else run_examples(packaged_sources())
-        )
+        text, status = run_own_examples(paths) if paths else run_examples(packaged_sources())
     except RuleError as problem:
         text, status = str(problem), RULE_ERROR
     click.echo(text, err=status == RULE_ERROR)

@@ -14,6 +14,7 @@ import click
 from tidewaiter.cli import output as out
 from tidewaiter.cli.errors import finished
 from tidewaiter.cli.keeping import keep
+from tidewaiter.cli.own_rules import asked_lines, own_lines, own_rules
 from tidewaiter.cli.progress import Progress, wants_progress
 from tidewaiter.cli.summarise import summary
 from tidewaiter.config import environment, moment
@@ -21,7 +22,7 @@ from tidewaiter.findings.judge import Persona, at_least
 from tidewaiter.model import LEVELS, Level
 from tidewaiter.pipeline import Report
 from tidewaiter.pipeline import scan as run
-from tidewaiter.recognise.pack import packaged
+from tidewaiter.recognise.pack import Pack, packaged, with_own
 from tidewaiter.sinks import jsonl, text
 from tidewaiter.sinks.safe_text import safe
 from tidewaiter.sinks.summary import Summary
@@ -44,6 +45,14 @@ Examples:
 @click.argument("paths", nargs=-1, required=True)
 @click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Keep what was learnt in this folder.")
 @click.option("--learn", multiple=True, metavar="PATH", help="Old logs that only teach what is ordinary. Repeatable.")
+@click.option(
+    "--rules",
+    "rule_paths",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PATH",
+    help="Your own Sigma rules: a file, or a folder of which those that apply are taken. Repeatable.",
+)
 @click.option("--since", metavar="TIME", help="Only findings from then on; earlier records still teach.")
 @click.option("--until", metavar="TIME", help="Only findings up to then.")
 @click.option(
@@ -71,6 +80,7 @@ def scan(
     paths: Sequence[str],
     state: Path | None,
     learn: Sequence[str],
+    rule_paths: Sequence[Path],
     since: str | None,
     until: str | None,
     form: str,
@@ -90,12 +100,13 @@ def scan(
     begin = moment(since, now, where="--since") if since else None
     end = moment(until, now, where="--until") if until else None
     words = out.wording(lang)
+    pack, broken = _with_own(rule_paths, words) if rule_paths else (packaged(), False)
     shown = wants_progress(terminal=sys.stderr.isatty(), environment=os.environ, asked=progress)
     with Progress(sys.stderr, words, enabled=shown) as bar, Store(state) as store:
         report = run(
             paths,
             store=store,
-            pack=packaged(),
+            pack=pack,
             wording=words,
             learn=learn,
             persona=cast("Persona", persona),
@@ -111,7 +122,18 @@ def scan(
     if unreadable:
         _tell_unreadable(told, words)
     worst = fail_on is not None and any(at_least(found.level, fail_on) for found in report.findings)
-    return int(finished(found=worst, incomplete=report.incomplete))
+    for line in asked_lines(pack, words):
+        click.echo(line, err=True)
+    return int(finished(found=worst, incomplete=report.incomplete or broken))
+
+
+def _with_own(paths: Sequence[Path], words: Wording) -> tuple[Pack, bool]:
+    """Add the user's own rules, and say which apply; also whether some of them are not valid."""
+    pack = packaged()
+    own = own_rules(paths, pack)
+    for line in own_lines(own, words):
+        click.echo(line, err=True)
+    return with_own(pack, own), bool(own.faults)
 
 
 def _write(report: Report, told: Summary, *, form: str, output: str | None, words: Wording) -> None:

@@ -25,6 +25,7 @@ class RuleWords(NamedTuple):
     why: str
     benign: tuple[str, ...]
     techniques: tuple[str, ...]
+    own: bool = False  # the user's own rule over original records: T1613 only where it says so
 
 
 def finding_id(actor: Actor, first: datetime, plane: str) -> str:
@@ -42,13 +43,12 @@ def finding(
 ) -> Finding:
     """Give the finding that tells an episode."""
     identity = finding_id(episode.actor, episode.opens, episode.plane)
-    techniques = {name for rule in episode.tripwires for name in _said(rules, rule.recogniser).techniques} | {"T1613"}
     why = _why(episode, rules, wording)
     benign = [reason for rule in episode.tripwires for reason in _said(rules, rule.recogniser).benign]
     looked_at = _looked_at(episode)
     return Finding(
         id=identity,
-        techniques=tuple(sorted(techniques)),
+        techniques=_techniques(episode, rules),
         level=judgement.level,
         confidence=judgement.confidence,
         headline=_headline(episode, judgement, rules, wording),
@@ -80,6 +80,14 @@ def finding(
             why=_reason(judgement, why, wording),
         ),
     )
+
+
+def _techniques(episode: Episode, rules: Mapping[str, RuleWords]) -> tuple[str, ...]:
+    """Name the techniques: T1613 and those of the rules, or only these where nothing but the user's own rules spoke."""
+    named = {name for rule in episode.tripwires for name in _said(rules, rule.recogniser).techniques}
+    spoke = [*(rule.recogniser for rule in episode.tripwires), *episode.evidence]
+    only_own = bool(spoke) and all(_said(rules, name).own for name in spoke)
+    return tuple(sorted(named if only_own else {*named, "T1613"}))
 
 
 def _looked_at(episode: Episode) -> LookedAt:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
+
+from tidewaiter.meaning.vocabulary import load
 
 _PRODUCT = re.compile(r"([^\s/();]{1,64})(?:/v?(\d{1,4})(?:\.(\d{1,4}))?)?")
 
@@ -26,3 +28,18 @@ def tool_name(agent: str | None) -> str | None:
     if major is None or (major == "0" and minor == "0"):
         return name
     return f"{name}/{major}.{minor}" if minor else f"{name}/{major}"
+
+
+@cache
+def _agents() -> dict[str, tuple[str, ...]]:
+    return {sort: tuple(names) for sort, names in load("kube_identities.yml")["agents"].items()}
+
+
+def is_by_hand(tool: str | None) -> bool:
+    """Tell whether a tool (see `tool_name`) is one with which people and their scripts ask for single objects."""
+    return tool is not None and tool.startswith(_agents()["by_hand"])
+
+
+def is_console(tool: str | None) -> bool:
+    """Tell whether a tool (see `tool_name`) is a web console or a browser, behind which a person sits."""
+    return tool is not None and tool.partition("/")[0] in _agents()["consoles"]

@@ -11,7 +11,8 @@ import shlex
 from collections.abc import Sequence
 from functools import lru_cache
 
-from tidewaiter.meaning import raw_http, renamed
+from tidewaiter.meaning import files, network, powershell, raw_http, renamed, triggers
+from tidewaiter.meaning.code import read_code
 from tidewaiter.meaning.invocation import meanings
 from tidewaiter.meaning.options import parse
 from tidewaiter.meaning.script import MAX_DEPTH, read_script
@@ -26,12 +27,20 @@ MAX_NAME = 256  # characters of an object's name that are kept
 MAX_QUOTED = 2000
 _MEMO_SIZE = 1024  # characters of a command line that is remembered
 
+_SOCAT_RUNS = re.compile(r"(?:EXEC|SYSTEM|SHELL):([^,]+)", re.IGNORECASE)
 _EXTENSION = re.compile(r"\.(?:exe|cmd|bat|com)\Z", re.IGNORECASE)
 _VERSION = re.compile(r"[-_.]?v?\d+(?:\.\d+)*(?:-\w+)?\Z")
+# What the names of released files end with: `cdk_linux_amd64`, `kubectl-linux-arm64`, `rakkess-amd64-linux`.
+_PLATFORM = re.compile(
+    r"[-_](?:(?:linux|darwin|windows|macos|freebsd)(?:[-_](?:amd64|x86_64|x64|386|i386|arm64|aarch64|armv?\d?\w*|ppc64le|s390x))?"
+    r"|(?:amd64|x86_64|arm64|aarch64)(?:[-_](?:linux|darwin|windows))?)(?:[-_](?:upx|static|musl|thin))?\Z",
+    re.IGNORECASE,
+)
 
 _HTTP = raw_http.http_names()
-TOOL_WORDS: frozenset[str] = frozenset({*tool_names(), *wrappers(), *_HTTP})
-"""Every program name that `read_command` reacts to: tools, wrappers, shells, HTTP clients, interpreters.
+_ARGUMENTS = {name: re.compile(pattern) for name, pattern in triggers.argument_marks().items()}
+TOOL_WORDS: frozenset[str] = frozenset({*tool_names(), *wrappers(), *_HTTP, *_ARGUMENTS, *network.metadata_programs()})
+"""Every program name that `read_command` reacts to: tools, wrappers, shells, clients, interpreters, readers of files.
 
 A program may carry a version or an extension behind it (`python3.11`, `kubectl-1.29`, `docker.exe`) or be a plug-in
 (`kubectl-who_can`), so a filter over bytes must look for the name as a prefix of the program's name.
@@ -52,14 +61,21 @@ def read_command(argv: Sequence[str], *, exe: str | None = None) -> tuple[Meanin
     """
     if not argv:
         return ()
-    name = argv[0].rpartition("/")[2]
-    unknown = not _program(name) and (exe is None or _program(exe.rpartition("/")[2]) not in _TOOLS)
+    name = argv[0].rpartition("/")[2].removeprefix("-")  # a login shell
+    unknown = not _program(name) and not _is_tool(exe)
     if unknown and (name in _DULL or SUBCOMMAND_WORDS.isdisjoint(argv)):
+        return ()
+    marks = _ARGUMENTS.get(name)
+    if marks is not None and not marks.search("\n".join(argv[1:])) and not _is_tool(exe):
         return ()
     words = tuple(argv)
     if sum(map(len, words)) <= _MEMO_SIZE:
         return _remembered(words, exe)
     return _read(words, exe)
+
+
+def _is_tool(exe: str | None) -> bool:
+    return exe is not None and _program(exe) in _TOOLS
 
 
 def quote(argv: Sequence[str]) -> str:
@@ -129,15 +145,18 @@ def _known_name(name: str) -> str:
         name = _EXTENSION.sub("", name).lower()
     if name in TOOL_WORDS:
         return name
+    name = _PLATFORM.sub("", name)
     plain = _VERSION.sub("", name)
-    if plain != name and plain in TOOL_WORDS:
-        return plain
+    # Windows and macOS know no case in the names of files.
+    for guess in (plain, name, plain.lower(), name.lower()):
+        if guess in TOOL_WORDS:
+            return guess
     return "kubectl" if name.startswith("kubectl-") else ""
 
 
 def _plugin_words(word: str) -> tuple[str, ...]:
     """Give the sub-command words in the name of a plug-in: `kubectl-who_can` is `kubectl who-can`."""
-    name = _EXTENSION.sub("", word.rpartition("/")[2])
+    name = _PLATFORM.sub("", _EXTENSION.sub("", word.rpartition("/")[2]))
     if not name.startswith("kubectl-") or _VERSION.fullmatch(name.removeprefix("kubectl")):
         return ()
     return tuple(part.replace("_", "-") for part in name.split("-")[1:])
@@ -162,8 +181,12 @@ class _Reading:
             found = self.tool(grammars()[_TOOLS[actual]], words[1:], setting.with_traits("renamed-binary"))
         elif program in wrappers():
             found = self.wrapped(program, words[1:], setting)
-        elif program:
+        elif program in _HTTP:
             found = self.http(program, words[1:], setting)
+        elif program in _ARGUMENTS:
+            found = self.reader(program, words[1:], setting)
+        elif program:
+            found = [network.metadata(program, setting)]
         elif words[0].startswith("/dev/tcp/"):
             found = raw_http.read_network_file(words[0], setting)
         else:
@@ -176,6 +199,10 @@ class _Reading:
         if invocation is None:
             return []
         found = meanings(invocation, setting)
+        script = invocation.value(invocation.action.command.script.split())
+        if script:
+            inside = Setting(setting.traits | {"inside-container", "in-shell"}, depth=setting.depth + 1)
+            found += read_script(script, inside, self.command)
         if invocation.inner:
             inside = Setting(setting.traits | {"inside-container"}, depth=setting.depth + 1)
             inside = setting if invocation.action.command.args == "command" else inside
@@ -184,6 +211,8 @@ class _Reading:
 
     def wrapped(self, program: str, words: Sequence[str], setting: Setting) -> list[Meaning]:
         """Read what a wrapper or a shell runs."""
+        if wrappers()[program].dialect == "powershell":
+            return self.powershell(words, setting)
         peeled = peel(program, words, fed_by_listing=setting.fed_by_listing)
         if peeled is None:
             return []
@@ -204,7 +233,8 @@ class _Reading:
         if setting.given is None or UNKNOWN not in peeled.words:
             return peeled.words
         at = peeled.words.index(UNKNOWN)
-        return [*peeled.words[:at], *setting.given.split(), *peeled.words[at + 1 :]]
+        given = setting.given.splitlines()[:1] if peeled.lines else setting.given.split()
+        return [*peeled.words[:at], *given, *peeled.words[at + 1 :]]
 
     def http(self, program: str, words: Sequence[str], setting: Setting) -> list[Meaning]:
         """Read an HTTP client, or an interpreter that runs a tool's script or code of its own."""
@@ -214,7 +244,41 @@ class _Reading:
                 family = _TOOLS.get(_program(words[place]))
                 if family is not None:
                     return self.tool(grammars()[family], words[place + 1 :], setting)
-        return raw_http.read_tool(program, words, setting)
+            return read_code(program, words, setting, self.command)
+        found = raw_http.read_tool(program, words, setting)
+        if program == "socat":
+            for started in filter(None, map(_SOCAT_RUNS.match, words)):
+                found += read_script(started[1], setting.with_traits("in-shell"), self.command)
+        return found
+
+    def reader(self, program: str, words: Sequence[str], setting: Setting) -> list[Meaning]:
+        """Read a program that prints or lists files, asks for names or sweeps over ports."""
+        if program in network.resolvers():
+            return network.read_resolver(program, words, setting)
+        if program in network.scanners():
+            return network.read_scanner(program, words, setting)
+        found = files.read_files(program, words, setting)
+        for place, word in enumerate(words):
+            if word in {"-exec", "-execdir", "-ok", "-okdir"}:
+                end = next((at for at in range(place + 1, len(words)) if words[at] in {";", "+"}), len(words))
+                found += self.command(words[place + 1 : end], setting._replace(depth=setting.depth + 1))
+            elif "system(" in word or "getline" in word:
+                found += read_code(program, [word], setting, self.command)
+        return found
+
+    def powershell(self, words: Sequence[str], setting: Setting) -> list[Meaning]:
+        """Read what PowerShell is told to run, what that decodes, and what it asks by the classes of .NET."""
+        told = powershell.read_options(words)
+        if told is None:
+            return []
+        inner = setting.with_traits("in-shell", *(["encoded"] if told.encoded else []))
+        inner = inner._replace(depth=setting.depth + 1, given=None)
+        found = read_script(powershell.as_posix(told.script), inner, self.command)
+        for text in powershell.decoded_inside(told.script):
+            found += read_script(powershell.as_posix(text), inner.with_traits("encoded"), self.command)
+        if not found:
+            found = read_code("powershell", [told.script], inner, self.command)
+        return found
 
     def unknown(self, words: Sequence[str], setting: Setting) -> list[Meaning]:
         """Read a program of an unknown name as the tool that its arguments speak of, if they speak clearly."""

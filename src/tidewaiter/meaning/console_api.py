@@ -1,4 +1,4 @@
-"""What a request to a web console's own backend asks the cluster behind it. Known so far: the Kubernetes Dashboard.
+"""What a request to the backend of the Kubernetes Dashboard asks the cluster behind it.
 
 Source: the routes of kubernetes/dashboard 2.7 and 7, `/api/v1/pod/NAMESPACE/NAME`: kinds in the singular, which tells
 them from the API server's own paths. `_all` or no namespace stands for all of them.
@@ -29,16 +29,16 @@ def _words() -> dict[str, Any]:
     return words | {"ambiguous": frozenset(words["ambiguous"]), "queries": frozenset(words["queries"])}
 
 
-def read_dashboard(method: str, target: str) -> Meaning | None:
+def read_dashboard(method: str, target: str, *, known: bool = False) -> Meaning | None:
     """Say what a request to the Kubernetes Dashboard reads; None when it is none, or only the Dashboard's own business.
 
-    The Dashboard may also be reached through the API server's service proxy.
+    `known`: the log says that the Dashboard was asked. It may also be reached through the API server's service proxy.
     """
-    return _read(method, target) if len(target) <= _LONGEST else None
+    return _read(method, target, known) if len(target) <= _LONGEST else None
 
 
 @lru_cache(maxsize=16384)
-def _read(method: str, target: str) -> Meaning | None:
+def _read(method: str, target: str, known: bool) -> Meaning | None:
     path, _, query = target.partition("#")[0].partition("?")
     through = _THROUGH_API_SERVER.match(path)
     if through:
@@ -46,7 +46,7 @@ def _read(method: str, target: str) -> Meaning | None:
     if not path.startswith(_PREFIX):
         return None
     parts = [unquote(part) for part in path[len(_PREFIX) :].rstrip("/").split("/")]
-    if not through and parts[0] in _words()["ambiguous"] and not _is_telling(query):
+    if not (through or known) and parts[0] in _words()["ambiguous"] and not _is_telling(query):
         return None
     meaning = _resource(parts)
     if meaning is None or method in {"GET", "HEAD"} or meaning.verb == "exec":

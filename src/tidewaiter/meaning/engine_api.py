@@ -3,15 +3,19 @@
 The target is read as dockerd reads it, because a filter that reads it otherwise can be walked around: Go takes the
 path of an absolute-form target, decodes percent-escapes once (`%2F` too), and gorilla/mux then matches it with or
 without a `/v1.41` prefix. Measured on Docker Engine 20.10.24 and 26.1.5. Podman 4.3 matches its own libpod tree
-without decoding. The routes are data: `packs/vocabulary/engine_routes.yml`.
+without decoding. CRI-O has two routes of its own; containerd and CRI runtimes speak gRPC (`read_grpc`). The routes are
+data: `packs/vocabulary/engine_routes.yml`.
 """
 
 from __future__ import annotations
 
+import posixpath
 import re
 from functools import cache, lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 from tidewaiter.meaning.vocabulary import load
 from tidewaiter.model import Meaning, Verb
@@ -23,6 +27,9 @@ _VERSION = re.compile(r"/v[0-9.]+(?=/)")
 _LIBPOD_VERSION = re.compile(r"/v[0-9][0-9A-Za-z.-]*(?=/libpod/)")
 _NEEDLESS_ESCAPE = re.compile(r"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")  # of a letter or a digit
 _UNCLEAN = re.compile(r"//|/\.{1,2}(?:/|\Z)")  # Go's path.Clean would change it: answered with 301
+_DOTS = re.compile(r"/\.{1,2}(?:/|\Z)")
+_GRPC = re.compile(r"/([A-Za-z_][\w.]{0,200})/([A-Za-z_]\w{0,100})\Z")
+_API_VERSION = re.compile(r"\.v\d+(?:(?:alpha|beta)\d+)?(?=\.)")
 _MEMO_TARGET = 4096  # characters; longer targets are read, but not remembered
 
 
@@ -46,23 +53,60 @@ def normalise_target(target: str) -> str:
 
 def engine_version(target: str) -> str:
     """Give the version in front of the path, such as "1.41" (encoded or not); "" when there is none."""
-    path = _split(target).path
+    path = _cleaned(_split(target).path)
     return path[2 : _version_end(path)]
 
 
 def read_target(method: str, target: str) -> Meaning | None:
-    """Say what a request does; None when it is no route of an engine, or one that the engine would not serve.
+    """Say what a request asks for; None when it is no route of an engine.
 
-    Paths that are answered with a redirect (`//containers/json`, `/./info`) or with 404 (`/containers/json/`, HEAD
-    of a list) give None. A version that the daemon refuses (`/v9.99/…`) is still read: the outcome says it failed.
+    Asked for is not served: a redirect answers `//containers/json` and `/./info`, 404 answers `/containers/json/` and
+    HEAD of a list, 400 a version out of range. Whoever knows the status says that it failed. A way round by dot
+    segments is never an accident of a client: those get the trait `dot-path`.
     """
     if len(target) > _MEMO_TARGET:
         return _read(method, target)
     return _remembered(method, target)
 
 
+def read_grpc(method: str, target: str) -> Meaning | None:
+    """Say what a gRPC call to a container runtime does: `POST /runtime.v1.RuntimeService/ListPodSandbox`."""
+    found = _GRPC.match(target.partition("?")[0]) if method == "POST" else None
+    methods = _grpc().get(_API_VERSION.sub("", found[1])) if found else None
+    if found is None or methods is None:
+        return None
+    verb, kind = methods.get(found[2], (None, ""))
+    return Meaning(verb=verb, kind=kind, scope="everything" if verb in {"list", "watch"} else None) if verb else None
+
+
+@cache
+def _grpc() -> dict[str, dict[str, tuple[Verb, str]]]:
+    table = load("engine_routes.yml")["grpc"]
+    return {service: {name: (verb, kind) for name, (verb, kind) in rows.items()} for service, rows in table.items()}
+
+
 def _read(method: str, target: str) -> Meaning | None:
     split = _split(target)
+    found = _served(method, split) or _match("crio", method, split.path, split)
+    if found or not split.path:
+        return found
+    clean = _Split(_cleaned(split.raw), _cleaned(split.path), split.query)
+    method = "GET" if method == "HEAD" else method
+    # libpod without a version in front is not served, but tried.
+    found = _served(method, clean) or _match("libpod", method, clean.path, clean)
+    if found is None or not _DOTS.search(split.path):
+        return found
+    return msgspec.structs.replace(found, traits=tuple(sorted({*found.traits, "dot-path"})))
+
+
+def _cleaned(path: str) -> str:
+    """Give a path without doubled slashes, dot segments and a slash at its end."""
+    if not _UNCLEAN.search(path) and not path.endswith("/"):
+        return path
+    return "/" + posixpath.normpath(path).lstrip("/") if path else ""
+
+
+def _served(method: str, split: _Split) -> Meaning | None:
     libpod = _LIBPOD_VERSION.match(split.raw)
     if libpod:
         return _match("libpod", method, split.raw[libpod.end() :], split)
@@ -127,7 +171,9 @@ def _is_disguised(route: _Route, split: _Split) -> bool:
 
 def _head(path: str, tree: str) -> str:
     """Give the first part of a path, which is a literal in every route; it finds the few routes worth trying."""
-    return path.split("/", 3)[2] if tree == "libpod" else path.split("/", 2)[1] if path else ""
+    parts = path.split("/", 3)
+    place = 2 if tree == "libpod" else 1
+    return parts[place] if len(parts) > place else ""
 
 
 @cache
@@ -142,4 +188,5 @@ def _routes(tree: str) -> dict[tuple[str, str], tuple[_Route, ...]]:
 
 def _pattern(path: str) -> re.Pattern[str]:
     text = re.escape(path).replace(r"\{name\}", "(?P<name>.+)").replace(r"\{id\}", "(?P<id>[^/]+)")
+    text = text.replace(r"\{hex\}", "(?P<id>[0-9a-f]{64})")
     return re.compile(text, re.DOTALL)

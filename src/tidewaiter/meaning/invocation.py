@@ -10,6 +10,7 @@ from tidewaiter.meaning.kube_api import is_cluster_wide, read_path
 from tidewaiter.meaning.options import Invocation
 from tidewaiter.meaning.setting import LISTED, Setting, is_open
 from tidewaiter.meaning.tools import canonical_kind, grammars
+from tidewaiter.meaning.vocabulary import resource_class
 from tidewaiter.model import Meaning, Scope, Verb
 
 MAX_NAMES = 32  # objects of one command that are told one by one
@@ -74,30 +75,39 @@ def _targets(invocation: Invocation) -> Iterator[_Target]:
     action, command, names = invocation.action, invocation.action.command, invocation.names
     kind = _kind(invocation)
     mode = command.args
+    named = (invocation.value(command.name_option.split()) or "") if command.name_option else ""
     if mode == "resources":
         yield from _kube_targets(invocation)
-    elif mode == "none":
-        yield _Target(action.verb, kind, "")
-    elif mode in {"image", "image-name"}:
-        wanted = command.name_option.split()
-        name = (invocation.value(wanted) or "") if wanted else (names[1] if len(names) > 1 else "")
-        yield _Target(action.verb, kind, name)
-    elif mode == "copy":  # `kubectl cp POD:PATH FILE`: a program in the pod packs or unpacks
-        pod = next((name.partition(":")[0] for name in names if ":" in name), "")
-        yield _Target(action.verb, kind, pod.rpartition("/")[2])
+    elif mode == "none" or (mode == "alone" and not names):
+        yield _Target(_one_of(action.verb, named), kind, named)
+    elif mode in {"image", "image-name", "copy"} or (names and mode in {"first", "second", "container", "pod"}):
+        yield _Target(action.verb, kind, _single_name(invocation, named))
     elif mode == "names" and names:
-        verb: Verb = "get" if action.verb == "list" else action.verb
         for name in names:
-            yield _Target(verb, kind, name)
-    elif names and mode in {"first", "second", "container", "pod"}:
-        place = 1 if mode == "second" else 0
-        name = names[min(place, len(names) - 1)]
-        if command.split_name:
-            source = next((word for word in names if command.split_name in word), "")
-            name = source.partition(command.split_name)[0]
-        yield _Target(action.verb, kind, name)
+            yield _Target(_one_of(action.verb, name), kind, name)
+    elif named:
+        yield _Target(_one_of(action.verb, named), kind, named)
     elif command.bare or (invocation.completing and mode in {"names", "first"}):
         yield _Target(_bare_verb(invocation), kind, "")
+
+
+def _single_name(invocation: Invocation, named: str) -> str:
+    """Give the name of the one object that a command is about."""
+    command, names = invocation.action.command, invocation.names
+    mode = command.args
+    if mode == "copy":  # `kubectl cp POD:PATH FILE`: a program in the pod packs or unpacks
+        pod = next((name.partition(":")[0] for name in names if ":" in name), "")
+        return pod.rpartition("/")[2]
+    if mode in {"image", "image-name"}:
+        return named if command.name_option else (names[1] if len(names) > 1 else "")
+    if command.split_name:
+        source = next((word for word in names if command.split_name in word), "")
+        return source.partition(command.split_name)[0]
+    return names[min(1 if mode == "second" else 0, len(names) - 1)]
+
+
+def _one_of(verb: Verb, name: str) -> Verb:
+    return "get" if verb == "list" and name else verb
 
 
 def _bare_verb(invocation: Invocation) -> Verb:
@@ -107,7 +117,7 @@ def _bare_verb(invocation: Invocation) -> Verb:
 def _kind(invocation: Invocation) -> str:
     command = invocation.action.command
     chosen = invocation.value(command.kind_option.split()) if command.kind_option else None
-    return command.kinds.get(chosen, invocation.action.kind) if chosen else invocation.action.kind
+    return invocation.action.kind if chosen is None else command.kinds.get(chosen, invocation.action.kind)
 
 
 def _kube_targets(invocation: Invocation) -> Iterator[_Target]:
@@ -175,6 +185,8 @@ def _meaning(invocation: Invocation, target: _Target, traits: frozenset[str], se
         more |= detail
         if target.kind and is_cluster_wide(target.kind):
             namespace = None
+    elif resource_class(target.kind) == "surroundings":
+        scope = namespace = None
     elif grammar.tool.by_namespace and _in_namespaces(invocation, target):
         scope = "namespace"
         if any(option in grammar.everywhere for option, _ in invocation.options):

@@ -32,6 +32,7 @@ _AUDIT_VERBS: dict[str, Verb] = {
 _GOES_ON = re.compile(r"(?:(?!resourceVersion[=&])[^&%]*&)*resourceVersion=[1-9][0-9]*(?:&[^%]*)?\Z")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _READING = frozenset({"GET", "HEAD"})
+_NODE_ADDRESS = re.compile(r"\Ahttps?:|:[0-9]*\Z")  # around the name in nodes/https:NAME:10250/proxy
 
 
 class Request(NamedTuple):
@@ -44,6 +45,7 @@ class Request(NamedTuple):
     namespace: str = ""
     name: str = ""
     query: str = ""  # raw, without "?"
+    rest: str = ""  # what follows "proxy/" when the server carries the request on
 
 
 @cache
@@ -51,6 +53,7 @@ def _words() -> dict[str, Any]:
     words: dict[str, Any] = load("kube_requests.yml")
     words["cluster_wide"] = frozenset(words["cluster_wide"])
     words["heartbeats"] = frozenset(words["heartbeats"])
+    words["telling_paths"] = frozenset(words["telling_paths"])
     return words
 
 
@@ -78,7 +81,8 @@ def parse_path(method: str, target: str) -> Request | None:
     if len(rest) > 2:  # noqa: PLR2004 - RESOURCE/NAME/SUBRESOURCE
         subresource = rest[2]
     verb = _verb(method, query, named=bool(name), watched=watched)
-    return Request(verb, resource, subresource, group, namespace, name, query)
+    carried = "/".join(rest[3:]) if subresource == "proxy" else ""
+    return Request(verb, resource, subresource, group, namespace, name, query, carried)
 
 
 def _verb(method: str, query: str, *, named: bool, watched: bool) -> str:
@@ -134,41 +138,95 @@ def read_request(request: Request) -> Meaning | None:
     verb = _AUDIT_VERBS.get(request.verb)
     if verb is None:
         return None
-    initial = verb == "watch" and returns_existing(request.query)
-    selector = _selected_name(request.query) if verb in {"list", "watch"} else ""
-    dry = "dryRun=" in request.query
-    return _meaning(request._replace(query="", name=request.name or selector), initial=initial, dry=dry)
+    query = request.query
+    initial = verb == "watch" and returns_existing(query)
+    dry = "dryRun=" in query
+    if verb == "delete" and pretends(query):  # gives back what it would delete: the same disclosure as a read
+        request = request._replace(verb="get" if request.name else "list")
+    request, part = _narrowed(request)
+    return _meaning(request._replace(query=""), initial=initial, dry=dry, part=part)
 
 
 @lru_cache(maxsize=65536)
-def _meaning(request: Request, *, initial: bool, dry: bool) -> Meaning:
+def _meaning(request: Request, *, initial: bool, dry: bool, part: bool) -> Meaning:
     words = _words()
-    traits: list[str] = ["dry-run"] if dry else []
     verb: Verb = _AUDIT_VERBS[request.verb]
     kind = words["renames"].get(f"{request.resource}.{request.group}", request.resource)
+    traits = ["dry-run"] if dry else []
     if initial:  # the server sends every existing object first: the same disclosure as a list
         verb = "list"
         traits.append("initial-events")
     if request.resource in words["reviews"] and verb == "create":
         kind, *more = words["reviews"][request.resource]
-        traits += more
-        return Meaning(verb="review", kind=kind, scope="everything", traits=tuple(sorted(traits)))
+        return Meaning(verb="review", kind=kind, scope="everything", traits=tuple(sorted([*traits, *more])))
+    if request.name == "*" and verb == "get":  # custom.metrics.k8s.io: of every object
+        request, verb = request._replace(name=""), "list"
+    if request.resource == "nodes" and request.subresource == "proxy":
+        return _through_kubelet(request, verb, traits)
     table = words["subresources"]
-    sub = table.get(request.subresource) or table.get(f"{request.resource}/{request.subresource}")
+    sub = table.get(f"{request.resource}/{request.subresource}") or table.get(request.subresource)
     if sub:
         verb = sub[0] if verb in {"get", "list", "create"} else verb
         kind = f"{kind}/{request.subresource}" if sub[1] else kind
-    everywhere = not request.namespace and kind not in words["cluster_wide"]
-    if everywhere and not request.name and verb in {"list", "watch"}:
+    whole = verb in {"list", "watch"} and not request.name
+    if whole and not request.namespace and not part and kind not in words["cluster_wide"]:
         traits.append("all-namespaces")
+    if (whole and _gives_away_another(request, kind)) or _is_telling(request):
+        traits.append("substitute")
     return Meaning(
         verb=verb,
         kind=kind,
-        scope=_scope(request),
+        scope="namespace" if part and not request.name else _scope(request),
         namespace=request.namespace or None,
         name=request.name or None,
         traits=tuple(sorted(traits)),
     )
+
+
+def _through_kubelet(request: Request, verb: Verb, traits: list[str]) -> Meaning:
+    """Say what a request to nodes/NAME/proxy/PATH asks the kubelet of that node."""
+    segments = request.rest.split("/")
+    found, kind = _words()["kubelet"].get(segments[0], ("get", "nodes/proxy"))
+    # Paths such as exec/NAMESPACE/POD/CONTAINER name a pod; what they do does not depend on the method.
+    acts = found in {"exec", "connect", "create", "logs"}
+    namespace, name = segments[1:3] if acts and len(segments) > 2 else ("", "")  # noqa: PLR2004
+    return Meaning(
+        verb=found if acts or verb in {"get", "list", "watch"} else verb,
+        kind=kind,
+        scope="one",
+        namespace=namespace or None,
+        name=name or _NODE_ADDRESS.sub("", request.name) or None,
+        traits=tuple(sorted({*traits, "node-proxy"})),
+    )
+
+
+def _gives_away_another(request: Request, kind: str) -> bool:
+    words = _words()
+    if kind == "leases" and request.namespace not in {"", words["node_leases"]}:
+        return False
+    return kind in words["substitutes"] and not request.subresource
+
+
+def _is_telling(request: Request) -> bool:
+    return request.subresource == "proxy" and request.rest.strip("/") in _words()["telling_paths"]
+
+
+def _narrowed(request: Request) -> tuple[Request, bool]:
+    """Take the field selector of a collection into account; tells also whether it leaves a part of the cluster."""
+    if request.verb not in {"list", "watch"} or "fieldSelector" not in request.query:
+        return request, False
+    words, part = _words(), False
+    name, namespace = request.name, request.namespace
+    for term in (_first(request.query, "fieldSelector") or "").split(","):
+        field, _, wanted = term.partition("=")
+        wanted = wanted.removeprefix("=")
+        if wanted and field in words["selects_one"]:
+            name = name or wanted
+        elif wanted and field == "metadata.namespace":
+            namespace = namespace or wanted
+        elif wanted and field in words["selects_part"]:
+            part = True
+    return request._replace(name=name, namespace=namespace), part
 
 
 def _scope(request: Request) -> Scope:
@@ -189,14 +247,9 @@ def returns_existing(query: str) -> bool:
     return _truthy(_first(query, "sendInitialEvents")) or not (_first(query, "resourceVersion") or "").strip("0")
 
 
-def _selected_name(query: str) -> str:
-    if "metadata.name" not in query:
-        return ""
-    for term in (_first(query, "fieldSelector") or "").split(","):
-        field, _, wanted = term.partition("=")
-        if field == "metadata.name":
-            return wanted.removeprefix("=")
-    return ""
+def pretends(query: str) -> bool:
+    """Tell whether the server is asked only to say what it would do (`dryRun=All`, the one value there is)."""
+    return "dryRun" in query and _first(query, "dryRun") == "All"
 
 
 def is_heartbeat(request: Request) -> bool:
@@ -209,7 +262,18 @@ def is_cluster_wide(kind: str) -> bool:
     return kind in _words()["cluster_wide"]
 
 
-def is_kept_create(request: Request) -> bool:
-    """Tell whether a create belongs to the story of looking around: reviews, and programs run in a pod."""
+def is_kept_write(request: Request) -> bool:
+    """Tell whether a write belongs to the story of looking around: reviews, programs run in a pod, what may follow."""
     words = _words()
-    return request.resource in words["reviews"] or request.subresource in {"exec", "attach", "portforward", "token"}
+    kept = words["kept_writes"]
+    if request.verb == "create":
+        if request.resource in words["reviews"]:
+            return True
+        return request.subresource in kept["subresources"]["create"] or (
+            not request.subresource and request.resource in kept["create"]
+        )
+    if request.verb in {"update", "patch"}:
+        return request.subresource in kept["subresources"]["update"] or (
+            not request.subresource and request.resource in kept["update"]
+        )
+    return request.verb in {"delete", "deletecollection"} and pretends(request.query)

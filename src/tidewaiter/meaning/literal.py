@@ -1,6 +1,7 @@
 """Works out what a few harmless programs print, so that a command hidden behind an encoding can be read.
 
-Only `echo`, `printf`, `base64 -d`, `xxd -r -p`, `rev`, `tr` of letters, `sed s/^/…/`, `cat` and `which` are known;
+Only `echo`, `printf`, `base64 -d`, `openssl base64 -d`, `xxd -r -p`,
+ `rev`, `tr` of letters, `sed s/^/…/`, `cat` and `which` are known;
 nothing is run.
 """
 
@@ -45,6 +46,8 @@ def _filtered(program: str, words: Sequence[str], given: str) -> Output | None:
         return Output(given)
     if program in {"base64", "base32"} and any(word in {"-d", "-D", "--decode", "-di", "-id"} for word in words):
         return _based(program, given)
+    if program == "openssl" and "-d" in words and (words[0] == "base64" or {"enc", "-base64"} <= {*words}):
+        return _based("base64", given)
     if program == "xxd" and any("r" in word for word in words if word.startswith("-")):
         return _hex(given)
     return _letters(program, words, given)

@@ -71,7 +71,7 @@ def parse(grammar: Grammar, words: Sequence[str]) -> Invocation | None:
     at = 0
     while at < len(words):
         word = words[at]
-        if word == "--" and walk.begun:
+        if word == "--" and walk.node.command is not None:
             walk.after_dashes(words[at + 1 :])
             break
         if word != "--" and word[:1] == "-" and len(word) > 1:
@@ -115,6 +115,8 @@ class _Walk:
     def descend(self, word: str) -> bool:
         """Follow a sub-command word, if it is one."""
         child = self.node.children.get(word) if self.walking else None
+        if child is None and not self.path and word in self.grammar.optional_words:
+            return True
         if child is None:
             self.walking = False
             return False
@@ -154,6 +156,8 @@ class _Walk:
             return None
         inner = self.inner[1:] if self.inner[:1] == ("--",) else self.inner
         names = self.names
+        if action.command.args == "command":
+            names, inner = [], (*self.names, *inner)
         if action.command.inner and not inner and action.command.args == "pod" and action.verb == "exec":
             names, inner = names[:1], tuple(names[1:])  # `kubectl exec POD COMMAND`, the old form without dashes
         return Invocation(

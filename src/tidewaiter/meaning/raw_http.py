@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+from tidewaiter.meaning import files, network, triggers
 from tidewaiter.meaning.engine_api import read_target
 from tidewaiter.meaning.kube_api import read_path
 from tidewaiter.meaning.options import MAX_WORDS, Option, take_option
@@ -20,6 +21,7 @@ from tidewaiter.meaning.vocabulary import load, resource_class
 from tidewaiter.model import Meaning
 
 MAX_URLS = 32
+_ASKED = re.compile(triggers.client_marks(), re.IGNORECASE)
 _METHOD = re.compile(r"[A-Z]{3,10}")
 _REQUEST = re.compile(r"\b(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH) (\S+)(?: HTTP/|\s|\Z)")
 _SOCAT = re.compile(
@@ -41,6 +43,7 @@ class _Client(NamedTuple):
     options: dict[str, frozenset[str]]
     follows: bool
     method_word: bool
+    any_case: bool  # options are words with one dash, in any case
 
     def has(self, given: Iterable[Option], key: str) -> bool:
         return any(name in self.options.get(key, ()) for name, _ in given)
@@ -68,7 +71,9 @@ def _clients() -> dict[str, _Client]:
     found = {}
     for family, entry in _words()["clients"].items():
         options = {key: frozenset(value.split()) for key, value in entry.items() if isinstance(value, str)}
-        client = _Client(family, options, entry.get("follows", False), entry.get("method_word", False))
+        client = _Client(
+            family, options, entry.get("follows", False), entry.get("method_word", False), entry.get("any_case", False)
+        )
         for name in entry["names"].split():
             found[name] = client
     return found
@@ -90,8 +95,6 @@ def read_tool(program: str, words: Sequence[str], setting: Setting) -> list[Mean
     client = _clients().get(program)
     if client is not None:
         return _read_client(client, words, setting)
-    if program in _words()["interpreters"]:
-        return _read_code(program, words, setting)
     return _read_speaker(_words()["speakers"][program], words, setting)
 
 
@@ -105,21 +108,23 @@ def read_tunnel(value: str, setting: Setting) -> list[Meaning]:
     """Read the value of ssh's -L: a tunnel to an engine's socket or port opens all of its API."""
     parts = value.split(":")
     if any(_is_engine_socket(part) for part in parts):
-        return [_connection("socket", "ssh", setting, "local-socket")]
+        return [connection("socket", "ssh", setting, "local-socket")]
     if _words()["ports"].get(parts[-1]) == "engine":
-        return [_connection("socket", "ssh", setting, "engine-port", "remote-endpoint")]
+        return [connection("socket", "ssh", setting, "engine-port", "remote-endpoint")]
     return []
 
 
 def _read_client(client: _Client, words: Sequence[str], setting: Setting) -> list[Meaning]:
     """Read curl, wget or httpie."""
+    if not _ASKED.search("\n".join(words)):
+        return []
     given: list[Option] = []
     urls: list[str] = []
     values = client.options["values"]
     at = 0
     while at < len(words):
         if words[at][:1] == "-" and len(words[at]) > 1:
-            found, at = take_option(words, at, values)
+            found, at = (_word_option if client.any_case else take_option)(words, at, values)
             given += found
         else:
             urls.append(words[at])
@@ -145,6 +150,15 @@ def _read_client(client: _Client, words: Sequence[str], setting: Setting) -> lis
         address = address._replace(socket=socket or address.socket)
         found_meanings += read_request(method, address, client.name, setting.with_traits("raw-http", *traits))
     return found_meanings
+
+
+def _word_option(words: Sequence[str], at: int, values: frozenset[str]) -> tuple[list[Option], int]:
+    """Read an option of PowerShell: a word, with its value in the same word behind a colon or in the next."""
+    name, colon, value = words[at].partition(":")
+    name = name.lower()
+    if colon or name not in values:
+        return [(name, value)], at + 1
+    return [(name, words[at + 1] if at + 1 < len(words) else "")], at + 2
 
 
 def _method(client: _Client, given: list[Option]) -> str:
@@ -181,6 +195,9 @@ def read_request(method: str, address: Address, tool: str, setting: Setting) -> 
     """Say what one HTTP request does; empty when its server is none of ours."""
     if address.socket:
         return _socket_request(method, address, tool, setting)
+    if address.scheme == "file" or network.is_metadata_host(address.host):
+        around = [network.metadata(tool, setting)]
+        return files.read_files("cat", [address.target], setting) if address.scheme == "file" else around
     what = _words()["ports"].get(address.port)
     if what == "engine":
         return _engine_request(method, address, tool, setting)
@@ -195,7 +212,7 @@ def read_request(method: str, address: Address, tool: str, setting: Setting) -> 
 def _engine_request(method: str, address: Address, tool: str, setting: Setting) -> list[Meaning]:
     traits = ["remote-endpoint", "engine-port", *(["plaintext-tcp"] if address.scheme == "http" else [])]
     found = read_target(method, address.target)
-    return [_stated(found, tool, setting, *traits) if found else _connection("socket", tool, setting, *traits)]
+    return [_stated(found, tool, setting, *traits) if found else connection("socket", tool, setting, *traits)]
 
 
 def _socket_request(method: str, address: Address, tool: str, setting: Setting) -> list[Meaning]:
@@ -204,7 +221,7 @@ def _socket_request(method: str, address: Address, tool: str, setting: Setting) 
     if _is_engine_socket(address.socket):
         silent = address.socket.rpartition("/")[2] in _words()["silent_sockets"]
         if found is None or silent:
-            return [_connection("socket", tool, setting, "local-socket")]
+            return [connection("socket", tool, setting, "local-socket")]
         return [_stated(found, tool, setting, "local-socket")]
     # A copy of the socket under any name: the route must then be one that only an engine has.
     if found is not None and _ENGINE_ONLY.match(target):
@@ -242,7 +259,7 @@ def _by_segment(table: str, address: Address, tool: str, setting: Setting) -> li
     segments = [part for part in address.target.partition("?")[0].split("/") if part]
     entry = _words()[table].get(segments[0] if segments else "")
     if entry is None:
-        return [_connection("socket", tool, setting, trait)]
+        return [connection("socket", tool, setting, trait)]
     verb, kind = entry
     name = namespace = None
     if table == "kubelet" and verb in {"exec", "logs", "connect"} and len(segments) > 2:  # noqa: PLR2004 - /run/NS/POD/C
@@ -265,20 +282,15 @@ def _stated(meaning: Meaning, tool: str, setting: Setting, *traits: str) -> Mean
     )
 
 
-def _connection(kind: str, tool: str, setting: Setting, *traits: str) -> Meaning:
+def connection(kind: str, tool: str, setting: Setting, *traits: str) -> Meaning:
+    """Give a connection whose request is not known."""
     return _stated(Meaning(verb="connect", kind=kind), tool, setting, *traits)
 
 
 def _read_speaker(family: str, words: Sequence[str], setting: Setting) -> list[Meaning]:
     """Read nc, socat, openssl and grpcurl, which send what flows into them."""
-    if family == "socat":
-        return _read_socat(words, setting)
-    if family == "openssl":
-        if words[:1] != ["s_client"]:
-            return []
-        place = next((at for at, word in enumerate(words) if word == "-connect"), len(words))
-        host, _, port = (words[place + 1] if place + 1 < len(words) else "").rpartition(":")
-        return _spoken(Address("https", host, port, ""), family, setting)
+    if family in _SPEAKERS:
+        return _SPEAKERS[family](words, setting)
     names: list[str] = []
     unix = False
     at = 0
@@ -291,9 +303,28 @@ def _read_speaker(family: str, words: Sequence[str], setting: Setting) -> list[M
             at += 1
     if family == "grpcurl":
         return _read_grpc(names, setting)
-    if unix and names:
-        return _spoken(Address("http", "", "", "", names[0]), family, setting)
+    if names and (unix or names[0].startswith("local:")):  # busybox's nc
+        return _spoken(Address("http", "", "", "", names[0].removeprefix("local:")), family, setting)
     return _spoken(Address("http", names[0], names[1], ""), family, setting) if len(names) > 1 else []
+
+
+def _read_openssl(words: Sequence[str], setting: Setting) -> list[Meaning]:
+    if not words or words[0] != "s_client":
+        return []
+    place = next((at for at, word in enumerate(words) if word == "-connect"), len(words))
+    host, _, port = (words[place + 1] if place + 1 < len(words) else "").rpartition(":")
+    return _spoken(Address("https", host, port, ""), "openssl", setting)
+
+
+def _read_websocket(words: Sequence[str], setting: Setting) -> list[Meaning]:
+    for word in words:
+        if found := _SOCAT.match(word):
+            return _spoken(Address("http", "", "", "", found["socket"]), "websocat", setting)
+        address = read_url(word) if word.startswith(("ws://", "wss://")) else None
+        if address is not None:
+            address = address._replace(scheme="http" if address.scheme == "ws" else "https")
+            return read_request("GET", address, "websocat", setting.with_traits("raw-http"))
+    return []
 
 
 def _read_socat(words: Sequence[str], setting: Setting) -> list[Meaning]:
@@ -305,16 +336,19 @@ def _read_socat(words: Sequence[str], setting: Setting) -> list[Meaning]:
     return []
 
 
+_SPEAKERS = {"socat": _read_socat, "websocat": _read_websocket, "openssl": _read_openssl}
+
+
 def _read_grpc(names: list[str], setting: Setting) -> list[Meaning]:
     if not any(_is_engine_socket(name.removeprefix("unix://")) for name in names):
         return []
     entry = _words()["grpc"].get(names[-1].rpartition("/")[2])
     if entry is None:
-        return [_connection("socket", "grpcurl", setting, "raw-http", "local-socket")]
+        return [connection("socket", "grpcurl", setting, "raw-http", "local-socket")]
     verb, kind = entry
     service = names[-1].rpartition("/")[0].rpartition(".")[2].lower()
     kind = service if kind == "unknown" and resource_class(service) != "custom" else kind
-    meaning = Meaning(verb=verb, kind=kind, scope="everything" if verb == "list" else None)
+    meaning = Meaning(verb=verb, kind=kind, scope="everything" if verb == "list" or kind == "daemon" else None)
     return [_stated(meaning, "grpcurl", setting, "raw-http", "local-socket")]
 
 
@@ -329,20 +363,23 @@ def _spoken(address: Address, tool: str, setting: Setting) -> list[Meaning]:
             for meaning in read_request(method, address._replace(target=target), tool, setting)
         ]
     if address.socket:
-        return [_connection("socket", tool, setting, "local-socket")] if _is_engine_socket(address.socket) else []
+        return [connection("socket", tool, setting, "local-socket")] if _is_engine_socket(address.socket) else []
     what = _words()["ports"].get(address.port)
     if what == "engine":
-        return [_connection("socket", tool, setting, "engine-port", "remote-endpoint")]
-    return [_connection("socket", tool, setting, f"{what}-port")] if what in {"kubelet", "etcd"} else []
+        return [connection("socket", tool, setting, "engine-port", "remote-endpoint")]
+    return [connection("socket", tool, setting, f"{what}-port")] if what in {"kubelet", "etcd"} else []
 
 
-def _read_code(program: str, words: Sequence[str], setting: Setting) -> list[Meaning]:
-    """Read an interpreter's arguments: code that names an engine's socket, or a client library of one."""
-    code = "\n".join(words)[:65_536]
-    setting = setting.with_traits("raw-http")
-    marks = _words()["marks"]
-    if _words()["in_code"].search(code) or any(mark in code for mark in marks["engine"]):
-        return [_connection("socket", program, setting, "local-socket")]
-    if any(mark in code for mark in marks["cluster"]):
-        return [_connection("api", program, setting, "api-server")]
-    return []
+def engine_socket_in(code: str) -> str | None:
+    """Give the engine's socket or pipe that a text names, None when it names none."""
+    found = _words()["in_code"].search(code)
+    return found[0] if found else None
+
+
+def spoken_to_socket(socket: str, text: str, tool: str, setting: Setting) -> list[Meaning]:
+    """Read a text that names an engine's socket by the requests that stand in it; without them it is a connection."""
+    requests = [read_target(method, target) for method, target in _REQUEST.findall(text)[:MAX_URLS]]
+    told = [] if socket in _words()["silent_sockets"] else [meaning for meaning in requests if meaning]
+    if not told:
+        return [connection("socket", tool, setting, "local-socket")]
+    return [_stated(meaning, tool, setting, "local-socket") for meaning in told]

@@ -25,6 +25,7 @@ _KEYWORDS = frozenset(
 _NARROWING = frozenset({"grep", "egrep", "fgrep", "head", "tail", "rg"})  # of a listing they leave a part
 _SETTERS = frozenset({"export", "declare", "local", "readonly", "typeset", "set", "alias"})
 _NETWORK_FILE = re.compile(r"/dev/tcp/[^/]+/[^/]+")
+_POSITIONAL = frozenset("@*0123456789")
 _BRACES = re.compile(r"\{([^{}]*+)\}")
 
 
@@ -50,6 +51,8 @@ class _Script:
         self.variables = dict(setting.variables)
         self.found: list[Meaning] = []
         self.decoded = False  # an expansion undid an encoding
+        self.encoded: set[str] = set()  # variables whose value was encoded
+        self.aliases: dict[str, str] = {}
 
     def all(self, pipelines: Sequence[Pipeline]) -> _Flow:
         flow = _Flow()
@@ -66,11 +69,16 @@ class _Script:
         self.decoded = bool(flow.output and flow.output.decoded)
         words = self.words(simple)
         own = dict(self.variables)
+        if words and words[0] in self.aliases:
+            words = [*self.aliases[words[0]].split(), *words[1:]]
+        for source in simple.sources:  # a file that is read is read, whoever does it
+            self.found += self.run(["cat", "".join(self.fields(source))], self.setting)
         if self.sets_variables(words, flow):
             return flow
         while words and is_assignment(words[0]):
             name, _, value = words[0].partition("=")
             own[name] = value[:MAX_VALUE]
+            self.encoded |= {name} if self.decoded else set()
             words = words[1:]
         if not words:
             self.variables = own
@@ -100,6 +108,9 @@ class _Script:
         begin = 0
         while begin < len(words) and words[begin] in _KEYWORDS:
             begin += 1
+        if words[begin : begin + 1] == ["function"]:
+            begin += 2
+            begin += words[begin : begin + 1] == ["{"]
         return words[begin:]
 
     def network_files(self, simple: Simple) -> list[str]:
@@ -122,7 +133,7 @@ class _Script:
             for word in words[1:]:
                 if is_assignment(word):
                     name, _, value = word.partition("=")
-                    self.variables[name] = value[:MAX_VALUE]
+                    (self.aliases if words[0] == "alias" else self.variables)[name] = value[:MAX_VALUE]
             return True
         return False
 
@@ -135,14 +146,23 @@ class _Script:
         """Expand one word; an unquoted expansion may make several, or none."""
         fields: list[str] = []
         current, begun = "", False
+        assigned = (
+            bool(word) and word[0].kind == "text" and is_assignment(word[0].text)
+        )  # what is assigned is not split
         for part in word:
             if len(current) > MAX_OUTPUT or len(fields) > MAX_FIELDS:
                 break
-            text = self.text(part)
-            if part.kind == "text" or part.quoted:
+            # Of `sh -c` without further words these are empty; alone in a word they may hold anything.
+            empty = (
+                part.kind == "variable"
+                and part.text in _POSITIONAL
+                and any(other.text for other in word if other != part)
+            )
+            text = "" if empty else self.text(part)
+            if part.kind == "text" or part.quoted or assigned:
                 current, begun = current + text, True
                 continue
-            pieces = text.split()
+            pieces = self.split(text)
             if text[:1].isspace() and begun:
                 fields.append(current)
                 current, begun = "", False
@@ -158,6 +178,11 @@ class _Script:
             fields.append(current)
         return _braced(fields, word)
 
+    def split(self, text: str) -> list[str]:
+        """Split what an expansion gave at the characters of IFS."""
+        marks = self.variables.get("IFS")
+        return text.split() if marks is None or not marks.strip() else re.split(f"[{re.escape(marks)}\\s]+", text)
+
     def text(self, part: Part) -> str:
         if part.kind == "text":
             return part.text
@@ -166,11 +191,14 @@ class _Script:
                 return " "
             if part.text in {"@", "*"} or part.text.isdecimal():
                 return UNKNOWN
+            self.decoded = self.decoded or part.text in self.encoded
             return self.variables.get(part.text, variable(part.text))
         return self.substituted(part.text)
 
     def substituted(self, text: str) -> str:
         """Read the command of a substitution; give its output, or the mark of one that is not known."""
+        if not text.strip():
+            return ""
         inner = _Script(self.setting._replace(variables=self.variables, fed_by_listing=False, given=None), self.run)
         flow = inner.all(parse(text))
         self.found += inner.found
@@ -194,4 +222,4 @@ def _unglobbed(word: str) -> str:
     letters = sum(letter.isalpha() for letter in name)
     if letters < 2 or len(name) > 64 or not any(mark in name for mark in "?*["):  # noqa: PLR2004 - no tool's pattern
         return word
-    return next((tool for tool in tool_names() if len(tool) > letters and fnmatchcase(tool, name)), word)
+    return next((tool for tool in tool_names() if len(tool) >= letters and fnmatchcase(tool, name)), word)

@@ -41,6 +41,7 @@ class Simple(NamedTuple):
     words: tuple[Word, ...]
     given: Word | None = None  # a here-document or here-string
     targets: tuple[Word, ...] = ()  # files of its redirections
+    sources: tuple[Word, ...] = ()  # those of them that are read
 
 
 Pipeline = tuple[Simple, ...]
@@ -78,6 +79,7 @@ class _Parser:
         self.open = False  # a word has begun, perhaps an empty one
         self.given: Word | None = None
         self.targets: list[Word] = []
+        self.sources: list[Word] = []
         self.redirect = ""  # the operator whose word comes next
         self.documents: list[tuple[str, bool]] = []  # delimiters of here-documents that follow the line
         self.count = 0
@@ -226,15 +228,17 @@ class _Parser:
             self.documents.append((mark, self.redirect.endswith("-")))
         else:
             self.targets.append(word)
+            if self.redirect in {"<", "<>"}:
+                self.sources.append(word)
         self.redirect = ""
 
     def _end_simple(self) -> None:
         self._end_word()
         self.redirect = ""
         if self.words or self.given or self.targets:
-            self.pipeline.append(Simple(tuple(self.words), self.given, tuple(self.targets)))
+            self.pipeline.append(Simple(tuple(self.words), self.given, tuple(self.targets), tuple(self.sources)))
             self.count += 1
-        self.words, self.given, self.targets = [], None, []
+        self.words, self.given, self.targets, self.sources = [], None, [], []
 
     def _end_pipeline(self) -> None:
         self._end_simple()

@@ -24,7 +24,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """One sub-command: what it does, and how its arguments are read."""
 
     does: str  # "verb kind"
-    args: str = "none"  # none, names, first, second, container, image, image-name, pod, copy, command, resources
+    # none, alone (with a name nothing is read), names, first, second, container, image, image-name, pod, copy, command,
+    # resources
+    args: str = "none"
     bare: str = ""  # the verb when no name is given; without it such a call does nothing
     values: str = ""  # options that take a value
     traits: str = ""  # always stated
@@ -36,6 +38,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     name_option: str = ""  # the option that holds the object's name
     split_name: str = ""  # the name ends here, or there is none
     each: str = ""  # the verb to use for named objects, where it is not "get"
+    script: str = ""  # options whose value is a command that runs inside
     inner: bool = False  # after `--` comes a command that runs inside
     cluster_wide: bool = False
     silent: bool = False  # does nothing that matters, but must be parsed
@@ -61,6 +64,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     terse: str = ""  # options that ask for identifiers only
     template: str = ""  # options whose value is a Go template
     option_traits: dict[str, str] = {}
+    optional_words: str = ""  # may stand before any sub-command (gcloud's `beta`)
     mounts: dict[str, str] = {}  # word -> tool whose commands come behind it
     telling: str = ""  # options that few other programs have, or OPTION=VALUE
     all: str = ""
@@ -107,6 +111,7 @@ class Grammar(NamedTuple):
     terse: frozenset[str]
     template: frozenset[str]
     telling: frozenset[str]
+    optional_words: frozenset[str]
 
 
 @cache
@@ -142,7 +147,7 @@ def _grammar(family: str, tools: dict[str, Tool], made: dict[str, Grammar]) -> G
         node = Node()
         node.children, node.mounted = mounted.root.children, mounted
         root.children[word] = node
-    keys = ("endpoint", "server", "namespace", "everywhere", "secure", "terse", "template", "telling")
+    keys = ("endpoint", "server", "namespace", "everywhere", "secure", "terse", "template", "telling", "optional_words")
     sets = [frozenset(getattr(tool, key).split()) for key in keys]
     made[family] = Grammar(family, tool, root, values, *sets)
     return made[family]

@@ -5,15 +5,15 @@ What the wrappers are, and how their own options look, is data: `packs/vocabular
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
 import msgspec
 
+from tidewaiter.meaning.cmd_shell import as_posix
 from tidewaiter.meaning.options import MAX_WORDS, take_option
+from tidewaiter.meaning.powershell import started_by
 from tidewaiter.meaning.setting import LISTED, UNKNOWN
 from tidewaiter.meaning.vocabulary import load
 
@@ -30,6 +30,9 @@ class Wrapper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     joined: bool = False
     none: bool = False  # without a script option it runs nothing that is on its command line
     applet: str = ""
+    script_first: bool = False  # the first word is a shell string
+    pairs: str = ""  # options that take two values
+    after_option: str = ""  # the option behind which the command comes
     traits: str = ""
     void: str = ""  # options with which it runs nothing
     optional: str = ""  # long options that take a value only behind "="
@@ -38,10 +41,9 @@ class Wrapper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     placeholder: str = ""
     until: str = ""  # words that end the command
     tunnels: str = ""  # options that forward a port or a socket
-    slash: str = ""  # options of cmd.exe after which the command comes
-    drop: str = ""  # characters that the shell takes out
-    encoded: str = ""  # options whose value is a script in base64 of UTF-16
-    any_case: bool = False
+    slash: str = ""  # options of cmd.exe after which the command comes, perhaps in the same word
+    slashes: bool = False  # its own options begin with a slash; an empty word may stand first (a title)
+    dialect: str = ""  # a language other than a POSIX shell's: cmd, powershell, start-process
     shell: bool = False
 
 
@@ -53,6 +55,7 @@ class Peeled(NamedTuple):
     traits: tuple[str, ...] = ()
     variables: Mapping[str, str] = {}
     tunnels: tuple[str, ...] = ()
+    lines: bool = False  # what flows in takes the place of one word, a line at a time (xargs -I)
     reads_input: bool = False  # a shell that runs what flows into it
 
 
@@ -75,6 +78,8 @@ def peel(program: str, words: Sequence[str], *, fed_by_listing: bool = False) ->
     words = words[:MAX_WORDS]
     if wrapper.shell:
         return _shell(wrapper, words)
+    if wrapper.dialect == "start-process":
+        return Peeled(tuple(started_by(words)))
     return _Peeling(wrapper, words, LISTED if fed_by_listing else UNKNOWN).result()
 
 
@@ -109,7 +114,6 @@ class _Peeling:
         self.wrapper, self.words, self.feed = wrapper, list(words), feed
         self.script: str | None = None
         self.void = False
-        self.encoded = False
         self.variables: dict[str, str] = {}
         self.tunnels: list[str] = []
         self.placeholder = wrapper.placeholder
@@ -127,17 +131,15 @@ class _Peeling:
         if skip and not self.script:  # flock FILE -c '…', su NAME -c '…': options again, behind the skipped words
             rest = self._later(rest)
         rest = [] if wrapper.none or self.script is not None else self._fed(self._until(rest))
-        if rest and wrapper.joined:
-            self.script, rest = " ".join(rest), []
+        if rest and (wrapper.joined or wrapper.script_first):
+            self.script, rest = " ".join(rest[:1] if wrapper.script_first else rest), []
         if not rest and self.script is None and not self.tunnels:
             return None
-        script = None if self.script is None else self._cleaned(self.script)
+        script = self.script if self.script is None or wrapper.dialect != "cmd" else as_posix(self.script)
         traits = (*wrapper.traits.split(), *self._script_traits())
-        return Peeled(tuple(rest), script, traits, self.variables, tuple(self.tunnels))
+        return Peeled(tuple(rest), script, traits, self.variables, tuple(self.tunnels), bool(self.placeholder))
 
     def _script_traits(self) -> tuple[str, ...]:
-        if self.encoded:
-            return ("encoded",)
         in_shell = self.script is not None and self.wrapper.script and not self.wrapper.assignments
         return ("in-shell",) if in_shell else ()
 
@@ -146,17 +148,25 @@ class _Peeling:
 
     def _start(self) -> int | None:
         """Find where the wrapper's options begin: at once, behind a `/c`, or behind the words of `after`."""
-        if self.wrapper.slash:
-            marks = self.wrapper.slash.split()
-            return next((at + 1 for at, word in enumerate(self.words) if word.lower() in marks), None)
-        return 0
+        if self.wrapper.slashes:
+            return next((at for at, word in enumerate(self.words) if word and word[0] != "/"), None)
+        if self.wrapper.after_option:
+            return next((at + 1 for at, word in enumerate(self.words) if word == self.wrapper.after_option), None)
+        if not self.wrapper.slash:
+            return 0
+        for at, word in enumerate(self.words):
+            if word[:2].lower() in self.wrapper.slash.split():  # `/c docker ps`, `/cdocker ps`
+                if len(word) > 2:  # noqa: PLR2004 - a slash and a letter
+                    self.words.insert(at + 1, word[2:])
+                return at + 1
+        return None
 
     def _options(self, at: int) -> int:
         """Go over options, assignments and the words of `after`; give the position behind them."""
         waiting = self.wrapper.after.split()
         at = self._run_of_options(at)
         for word in waiting:
-            if at >= len(self.words) or self.words[at] != word:
+            if at >= len(self.words) or self.words[at] not in word.split("|"):
                 self.void = True
                 return at
             at = self._run_of_options(at + 1)
@@ -164,11 +174,9 @@ class _Peeling:
 
     def _run_of_options(self, at: int) -> int:
         wrapper = self.wrapper
-        values = _split(f"{wrapper.values} {wrapper.script} {wrapper.encoded}") - _split(wrapper.optional)
+        values = _split(f"{wrapper.values} {wrapper.script}") - _split(wrapper.optional)
         while at < len(self.words):
             word = self.words[at]
-            if wrapper.any_case and word[:1] == "-":
-                word = self.words[at] = word.lower()
             if word == "--":
                 return at + 1
             if word[:1] == "-" and (len(word) > 1 or wrapper.script):
@@ -182,19 +190,12 @@ class _Peeling:
 
     def _option(self, at: int, values: frozenset[str]) -> int:
         wrapper = self.wrapper
+        if self.words[at] in wrapper.pairs.split():
+            return at + 3
         found, after = take_option(self.words, at, values)
-        if wrapper.any_case:  # PowerShell's options are words with one dash
-            word, following = self.words[at], self.words[at + 1 : at + 2]
-            taken = word in values and following
-            found, after = [(word, following[0] if taken else "")], at + (2 if taken else 1)
         for name, value in found:
-            if name in wrapper.script.split() and wrapper.joined:  # powershell -Command takes all that follows
-                self.script = " ".join(self.words[at + 1 :])
-            elif name in wrapper.script.split():
+            if name in wrapper.script.split():
                 self.script = value
-            elif name in wrapper.encoded.split():
-                self.script = _decoded(value)
-                self.encoded = True
             elif name in wrapper.tunnels.split():
                 self.tunnels.append(value)
             elif name in wrapper.replace.split():
@@ -214,7 +215,9 @@ class _Peeling:
         if own is not None and rest and rest[0] in own.script.split() and len(rest) > 1:
             self.script = rest[1]
             return []
-        return rest[1:] if rest[:1] == ["--"] else rest
+        if rest[:1] == ["--"]:
+            return rest[1:]
+        return rest[next((at for at, word in enumerate(rest) if not word.startswith("-")), len(rest)) :]
 
     def _until(self, rest: list[str]) -> list[str]:
         ends = self.wrapper.until.split()
@@ -227,16 +230,3 @@ class _Peeling:
         if self.placeholder and any(self.placeholder in word for word in rest):
             return [word.replace(self.placeholder, self.feed, 4) for word in rest]
         return [*rest, self.feed]
-
-    def _cleaned(self, script: str) -> str:
-        for letter in self.wrapper.drop:
-            script = script.replace(letter, "")
-        return script
-
-
-def _decoded(text: str) -> str:
-    """Decode the argument of PowerShell's -EncodedCommand; "" when it is none."""
-    try:
-        return base64.b64decode(text.encode("ascii", "replace") + b"==").decode("utf-16-le", "replace")
-    except (binascii.Error, ValueError):
-        return ""

@@ -262,10 +262,11 @@ def _string(document: Document, value: Any, keys: tuple[Any, ...]) -> Want:
         raise document.error("an empty text can never occur", *keys, hint="use null, or exists: false")
     if marks in forms:
         return Want(how=forms[marks], value=text, cased=cased, shown=shown)
-    return Want(how="like", value="(?s)" + "".join(_glob(value.s, cased=cased)), cased=cased, shown=shown)
+    return Want(how="like", value="(?s)" + "".join(glob(value.s, cased=cased)), cased=cased, shown=shown)
 
 
-def _glob(parts: Sequence[Any], *, cased: bool) -> Iterator[str]:
+def glob(parts: Sequence[Any], *, cased: bool) -> Iterator[str]:
+    """Write a text with wildcards, in pySigma's parts, as a regular expression."""
     for part in parts:
         if isinstance(part, str):
             folded = part if cased else part.casefold()

@@ -11,17 +11,22 @@ from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
 from tidewaiter.errors import RuleError
-from tidewaiter.model import Activity, Level, Plane
+from tidewaiter.model import Activity, Level, Plane, RuleMatch
 from tidewaiter.recognise.correlation import Correlation, load_correlation
 from tidewaiter.recognise.fields import FIELDS, PLANES, Value, reader
 from tidewaiter.recognise.match import Condition, Result, evaluate, evidence, fields_of
 from tidewaiter.recognise.rule import About, CorrelationText, Examples, Recogniser, Role, load_rules
+
+if TYPE_CHECKING:  # a start without rules of one's own need not load them
+    from tidewaiter.recognise.own_rules import OwnRules
+    from tidewaiter.recognise.record_correlation import RecordCorrelation
+    from tidewaiter.recognise.record_matcher import RecordMatcher
+    from tidewaiter.recognise.record_rule import RecordRule
 
 _MEMO = 100_000  # shapes a plane; a client that invents tools or kinds costs speed, never memory
 
@@ -47,9 +52,19 @@ class _Plane(NamedTuple):
 class Pack:
     """A set of rules. It only remembers answers; asking never changes an answer."""
 
-    def __init__(self, recognisers: Sequence[Recogniser], correlations: Sequence[Correlation] = ()) -> None:
-        self.recognisers = tuple(sorted(recognisers, key=lambda rule: rule.about.name))
-        self.correlations = tuple(sorted(correlations, key=lambda rule: rule.about.name))
+    def __init__(
+        self,
+        recognisers: Sequence[Recogniser],
+        correlations: Sequence[Correlation] = (),
+        own: OwnRules | None = None,
+    ) -> None:
+        """Take recognisers and correlations, and the user's own rules of any sort."""
+        mine = (own.recognisers, own.correlations) if own else ((), ())
+        self.recognisers = tuple(sorted((*recognisers, *mine[0]), key=lambda rule: rule.about.name))
+        self.correlations = tuple(sorted((*correlations, *mine[1]), key=lambda rule: rule.about.name))
+        self.records: dict[str, RecordRule] = {rule.about.name: rule for rule in own.records} if own else {}
+        self.record_correlations: tuple[RecordCorrelation, ...] = own.record_correlations if own else ()
+        self.matcher: RecordMatcher | None = own.matcher() if own else None  # for readers, about original records
         self._by_name = {rule.about.name: rule for rule in self.recognisers}
         self._planes = {plane: _plane(plane, self.recognisers) for plane in PLANES}
 
@@ -65,20 +80,36 @@ class Pack:
             plane.memo[shape] = found
         return found
 
+    def recognised(self, rules: Iterable[RuleMatch]) -> tuple[Recognised, ...]:
+        """Give what the user's own rules say that held for an original record: the heaviest first, then by name."""
+        abouts = [self.records[match.rule.partition("@")[0]].about for match in rules]
+        said = [Recognised(about.key, about.role, about.weight, about.level) for about in abouts]
+        return tuple(sorted(said, key=lambda item: (-item.weight, item.recogniser)))
+
     def shape_fields(self, plane: Plane) -> tuple[str, ...]:
         """Name the fields that the rules of a plane look at; activities equal in these are recognised alike."""
         return self._planes[plane].fields
 
-    def get(self, name: str) -> Recogniser | Correlation | None:
+    def get(self, name: str) -> Recogniser | Correlation | RecordRule | RecordCorrelation | None:
         """Find a rule by its name, or by "name@version"."""
         plain = name.partition("@")[0]
-        found = self._by_name.get(plain)
-        return found or next((rule for rule in self.correlations if rule.about.name == plain), None)
+        more: tuple[Correlation | RecordCorrelation, ...] = (*self.correlations, *self.record_correlations)
+        return (
+            self._by_name.get(plain)
+            or self.records.get(plain)
+            or next((rule for rule in more if rule.about.name == plain), None)
+        )
+
+    def abouts(self) -> tuple[About, ...]:
+        """Give what every rule says of itself."""
+        rules: list[Recogniser | Correlation | RecordRule | RecordCorrelation]
+        rules = [*self.recognisers, *self.correlations, *self.records.values(), *self.record_correlations]
+        return tuple(rule.about for rule in rules)
 
     def why(self, activity: Activity, recogniser: str) -> Result | None:
         """Give the tree of evidence for one activity and one recogniser; None when it does not recognise it.
 
-        Raises KeyError when no recogniser has this name.
+        Raises KeyError when no recogniser has this name: a rule over original records cannot be asked later.
         """
         rule = self._by_name[recogniser.partition("@")[0]]
         if activity.plane not in rule.about.reads:
@@ -88,6 +119,8 @@ class Pack:
 
     def explain(self, activity: Activity, recogniser: str) -> dict[str, Any]:
         """Give the values that made a recogniser see this activity, by field; empty when it does not recognise it."""
+        if recogniser.partition("@")[0] in self.records:
+            return {}
         result = self.why(activity, recogniser)
         return evidence(result) if result else {}
 
@@ -126,6 +159,11 @@ def load_pack(sources: Iterable[tuple[str, str]]) -> Pack:
             else:
                 later.append(rule)
     return Pack(tuple(recognisers.values()), [load_correlation(rule, recognisers) for rule in later])
+
+
+def with_own(pack: Pack, own: OwnRules) -> Pack:
+    """Give a pack with the user's own rules added."""
+    return Pack(pack.recognisers, pack.correlations, own)
 
 
 def packaged_sources() -> tuple[tuple[str, str], ...]:
@@ -192,16 +230,3 @@ _Rule = TypeVar("_Rule", Recogniser, Correlation)
 def _placed(rule: _Rule, folder: Traversable) -> _Rule:
     about = msgspec.structs.replace(rule.about, path=str(folder.joinpath(rule.about.path)))
     return msgspec.structs.replace(rule, about=about)
-
-
-def rule_files(paths: Iterable[Path]) -> tuple[tuple[str, str], ...]:
-    """Read rule files, and every *.yml and *.yaml below a folder, as (path, text). Raises RuleError."""
-    found: list[tuple[str, str]] = []
-    for path in paths:
-        inside = sorted(item for item in path.rglob("*") if item.suffix in (".yml", ".yaml")) if path.is_dir() else []
-        for item in inside or [path]:
-            try:
-                found.append((str(item), item.read_text(encoding="utf-8")))
-            except (OSError, UnicodeDecodeError) as problem:
-                raise RuleError(f"the rule cannot be read: {problem}", where=str(item)) from problem
-    return tuple(found)

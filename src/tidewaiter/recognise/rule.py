@@ -102,14 +102,15 @@ def load_rules(text: str, path: str) -> Iterator[Recogniser | CorrelationText]:
     """Read the rules of one file. Raises RuleError, with path and line, for the first that is not valid."""
     for document in documents(text, path):
         if "correlation" in document.data:
-            yield CorrelationText(about=_about(document, planes=()), document=document)
+            yield CorrelationText(about=about_of(document, planes=()), document=document)
         else:
-            yield _recogniser(document)
+            yield load_recogniser(document)
 
 
-def _recogniser(document: Document) -> Recogniser:
+def load_recogniser(document: Document) -> Recogniser:
+    """Check one rule over the normal form and make it ready; raises RuleError with path and line."""
     reads = _reads(document)
-    about = _about(document, planes=reads)
+    about = about_of(document, planes=reads)
     ready = detection.check(document, reads)
     detections, tree = _sigma(document, ready)
     return Recogniser(
@@ -121,7 +122,12 @@ def _recogniser(document: Document) -> Recogniser:
 
 
 def _sigma(document: Document, ready: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Let pySigma parse a rule: its detections, and the tree of its condition.
+    detections, trees = parse(document, ready)
+    return detections, trees[0]
+
+
+def parse(document: Document, ready: Mapping[str, Any]) -> tuple[Any, list[Any]]:
+    """Let pySigma parse a rule: its detections, and the trees of its conditions.
 
     Importing pySigma takes 0.1 s of CPU, so it happens with the first rule.
     """
@@ -132,11 +138,11 @@ def _sigma(document: Document, ready: Mapping[str, Any]) -> tuple[Any, Any]:
     plain = {key: value for key, value in document.data.items() if key not in OURS}
     try:
         rule = SigmaRule.from_dict({**plain, "detection": dict(ready)})
-        tree = rule.detection.parsed_condition[0].parse(postprocess=False)
+        trees = [condition.parse(postprocess=False) for condition in rule.detection.parsed_condition]
     except (SigmaError, ParseBaseException) as problem:
         keys, what = _blame(document, ready, str(problem))
         raise document.error(what, *keys, hint="see the Sigma specification 2.1") from problem
-    return rule.detection, tree
+    return rule.detection, trees
 
 
 def _blame(document: Document, ready: Mapping[str, Any], what: str) -> tuple[tuple[str | int, ...], str]:
@@ -187,10 +193,14 @@ def _reads(document: Document) -> tuple[Plane, ...]:
     return tuple(cast("list[Plane]", reads))
 
 
-def _about(document: Document, *, planes: tuple[Plane, ...]) -> About:
+def about_of(
+    document: Document, *, planes: tuple[Plane, ...], name: str | None = None, identity: str | None = None
+) -> About:
+    """Read what a rule says about itself; somebody else's Sigma rule may lack our name and an id."""
     data = document.data
-    _known_keys(document)
-    name, title = _name(document), _text(document, "title")
+    known_keys(document)
+    title = _text(document, "title")
+    name = _name(document) if name is None else name
     level = _LEVELS.get(str(data.get("level", "medium")))
     if level is None:
         raise document.error(f"unknown level {data['level']!r}", "level", hint=f"levels are: {', '.join(_LEVELS)}")
@@ -206,7 +216,7 @@ def _about(document: Document, *, planes: tuple[Plane, ...]) -> About:
         raise document.error("version must be a whole number from 1", "version")
     return About(
         name=name,
-        id=_uuid(document),
+        id=_uuid(document) if identity is None else identity,
         version=version,
         title=title,
         description=_text(document, "description", needed=False),
@@ -225,7 +235,8 @@ def _about(document: Document, *, planes: tuple[Plane, ...]) -> About:
     )
 
 
-def _known_keys(document: Document) -> None:
+def known_keys(document: Document) -> None:
+    """Refuse a key that is a misspelt one of Sigma's or ours."""
     for key in document.data:
         if key in OURS | _SIGMA:
             continue

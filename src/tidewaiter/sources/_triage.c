@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <ctype.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -26,6 +27,8 @@ static place find(place from, place to, const char *needle, size_t size) {
 
 #define FIND(from, to, text) find(from, to, text, sizeof(text) - 1)
 #define BEGINS(at, to, text) ((size_t)((to) - (at)) >= sizeof(text) - 1 && !memcmp(at, text, sizeof(text) - 1))
+#define ENDS(at, to, text) \
+    ((size_t)((to) - (at)) >= sizeof(text) - 1 && !memcmp((to) - (sizeof(text) - 1), text, sizeof(text) - 1))
 #define BEGINNING "{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"level\":\""
 #define VERB "\"verb\":\""
 #define URI "\"requestURI\":\""
@@ -53,7 +56,7 @@ static Py_ssize_t slashes(place from, place to) {
 }
 
 static int names_one(place uri, place stop) {
-    if (memchr(uri, '%', (size_t)(stop - uri)) || FIND(uri, stop, "//")) return 0;
+    if (memchr(uri, '%', (size_t)(stop - uri)) || memchr(uri, '*', (size_t)(stop - uri)) || FIND(uri, stop, "//")) return 0;
     Py_ssize_t depth = slashes(uri, stop);
     if (BEGINS(uri, stop, "/api/v1/")) return depth == 4 || (depth == 6 && BEGINS(uri + 8, stop, "namespaces/"));
     if (!BEGINS(uri, stop, "/apis/")) return 0;
@@ -70,11 +73,42 @@ static int hides_letters(place from, place end) {
     return 0;
 }
 
+/* Compares what follows a key and its colon with words, each with the length that counts. */
+static int value_is(place key_end, place end, const char *const *words) {
+    place at = key_end;
+    while (at < end && (*at == ' ' || *at == '\t' || *at == ':')) at++;
+    if (at == end || *at++ != '"') return 0;
+    for (; *words; words++) {
+        size_t size = strlen(*words);
+        if ((size_t)(end - at) >= size && !memcmp(at, *words, size)) return 1;
+    }
+    return 0;
+}
+
+/* The program may be one with which people ask for single objects (see `agents` of the vocabulary): by the beginning
+ * of its name in small or large letters, or because the name begins with what is neither letter nor digit. */
+static int may_be_by_hand(place verb, place end) {
+    static const char *const names[] = {"kubectl", "oc/", "curl", "wget", "httpie", "mozilla/", NULL};
+    for (place at = verb; (at = FIND(at, end, "\"userAgent\""));) {
+        at += sizeof("\"userAgent\"") - 1;
+        while (at < end && (*at == ' ' || *at == '\t' || *at == ':')) at++;
+        if (at == end || *at++ != '"') continue;
+        if (at < end && !isalnum((unsigned char)*at)) return 1;
+        for (const char *const *name = names; *name; name++) {
+            place word = *name, letter = at;
+            while (*word && letter < end && tolower((unsigned char)*letter) == *word) word++, letter++;
+            if (!*word) return 1;
+        }
+    }
+    return 0;
+}
+
 static int drops_get(place start, place verb, place end) {
     place uri_end, uri = target(start, verb, &uri_end);
     if (!uri || FIND(verb, end, "\"subresource\"")) return 0;
     place query = memchr(uri, '?', (size_t)(uri_end - uri));
     if (!names_one(uri, query ? query : uri_end)) return 0;
+    if (FIND(uri, uri_end, "/secrets/") || FIND(verb, end, "\"secrets\"") || may_be_by_hand(verb, end)) return 0;
     for (place code = verb; (code = FIND(code, end, "\"code\"")); code += 6) {
         if (end - code <= 10 || (code[7] != '2' && code[7] != '3')) return 0;
         if (code[10] >= '0' && code[10] <= '9') return 0;
@@ -103,8 +137,31 @@ static int drops_watch(place start, place verb) {
     return 1;
 }
 
+/* Something is made that may be the next step (see `kept_writes` of the vocabulary). */
+static int makes_what_is_kept(place verb, place end) {
+    static const char *const kinds[] = {
+        "pods\"", "deployments\"", "daemonsets\"", "statefulsets\"", "replicasets\"", "replicationcontrollers\"",
+        "jobs\"", "cronjobs\"", "roles\"", "rolebindings\"", "clusterroles\"", "clusterrolebindings\"",
+        "certificatesigningrequests\"", NULL};
+    for (place at = verb; (at = FIND(at, end, "\"resource\""));) {
+        at += sizeof("\"resource\"") - 1;
+        if (value_is(at, end, kinds)) return 1;
+    }
+    return 0;
+}
+
 static int drops_create(place verb, place end) {
-    return !FIND(verb, end, "reviews\"") && !FIND(verb, end, "\"subresource\"") && !hides_letters(verb, end);
+    return !FIND(verb, end, "reviews\"") && !FIND(verb, end, "\"subresource\"") && !makes_what_is_kept(verb, end) &&
+           !hides_letters(verb, end);
+}
+
+/* Most writes are passed over; the others are told by their target. */
+static int drops_write(place start, place verb) {
+    place end, uri = target(start, verb, &end);
+    if (!uri || memchr(uri, '%', (size_t)(end - uri)) || BEGINS(uri, end, "/apis/rbac.authorization.k8s.io/")) return 0;
+    place query = memchr(uri, '?', (size_t)(end - uri)), stop = query ? query : end;
+    if (query && FIND(query, end, "dryRun")) return 0;
+    return !ENDS(uri, stop, "/approval") && !ENDS(uri, stop, "/ephemeralcontainers");
 }
 
 /* Two events in one line, their line end lost. */
@@ -120,7 +177,7 @@ static int drops(place start, place end) {
     if (!verb || end - verb < 16 || memchr(start + 1, '{', (size_t)(verb - start - 1))) return 0;
     place word = verb + sizeof(VERB) - 1;
     int drop = 0;
-    if (!memcmp(word, "upd", 3) || !memcmp(word, "pat", 3) || !memcmp(word, "del", 3)) drop = 1;
+    if (!memcmp(word, "upd", 3) || !memcmp(word, "pat", 3) || !memcmp(word, "del", 3)) drop = drops_write(start, verb);
     else if (!memcmp(word, "get\"", 4)) drop = drops_get(start, verb, end);
     else if (!memcmp(word, "watch\"", 6)) drop = drops_watch(start, verb);
     else if (!memcmp(word, "create\"", 7)) drop = drops_create(verb, end);

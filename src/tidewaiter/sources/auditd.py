@@ -16,9 +16,10 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from tidewaiter.model import Activity, Origin
-from tidewaiter.sources.auditd_fields import endpoint, fields, plain, text
+from tidewaiter.sources.auditd_fields import endpoint, fields, text
 from tidewaiter.sources.auditd_kept import Chunk, Span
 from tidewaiter.sources.auditd_needles import Everything, Needles, Sieve
+from tidewaiter.sources.auditd_process import exit_of, process_of
 from tidewaiter.sources.auditd_records import HEADER, WINDOW, Assembler, Event, record, time_of
 from tidewaiter.sources.contract import Block, Source, Tally
 from tidewaiter.sources.host_process import HostReader, Process
@@ -31,11 +32,8 @@ _RELAYED_IDS = re.compile(rb"\n[^\n]*?\btype=\S+ (?:msg=)?audit\((\d+\.\d+:\d+)\
 _LOST = re.compile(rb"\baudit: .*(?:backlog limit exceeded|audit_lost=[1-9]|audit_backlog=)")  # the kernel complains
 _NO_AUID = re.compile(rb"type=(?:SYSCALL|1300) [^\n]* auid=(?:4294967295|-1|unset) ")
 _LOCAL_ADDRESS = re.compile(rb"saddr=(?:0100|0001|\{ ?saddr_fam=local|\{ ?fam=local)")
-_UNSET = frozenset({b"4294967295", b"-1", b"unset"})
 _CHUNK = 1 << 16  # small blocks are gathered to this size, so that few pieces are kept
 _UNUSED = (b"type=PATH ", b"type=CWD ")
-_ERRORS = {b"EACCES": -13, b"EPERM": -1, b"ENOENT": -2, b"EINPROGRESS": -115}  # as `ausearch -i` writes exit=
-_OTHER_ERROR = -22
 
 
 class AuditdReader:
@@ -166,7 +164,7 @@ class AuditdReader:
         if event.arguments is not None:
             return event.arguments.argv(), None
         program = text(known.get(b"exe", b""))
-        if not program or _exit(known) < 0:
+        if not program or exit_of(known) < 0:
             return (), None
         return (program,), text(event.title).replace("\0", " ") if event.title else program
 
@@ -175,17 +173,11 @@ class AuditdReader:
         if at is None:
             self.tally.cannot_read(line=event.line, offset=event.offset, reason="no-time", raw=event.id)
             return None
-        return Process(
+        return process_of(
+            known,
             event=event.id.decode("ascii"),
             at=at,
-            host=event.node.decode("utf-8", "replace") or "host",
-            login=_account(known, b"auid"),
-            account=_account(known, b"uid"),
-            pid=int(known[b"pid"]) if known.get(b"pid", b"").isdigit() else None,
-            parent_pid=int(known[b"ppid"]) if known.get(b"ppid", b"").isdigit() else None,
-            exe=text(known.get(b"exe", b"")) or None,
-            comm=text(known.get(b"comm", b"")) or None,
-            exit=_exit(known),
+            host=event.node.decode("utf-8", "replace"),
             origin=Origin(source=NAME, path=self.tally.path, line=event.line, offset=event.offset),
         )
 
@@ -221,8 +213,8 @@ class _Serials:
         self._starts = 0
 
     def take(self, events: Iterable[bytes]) -> None:
-        """Take the events of one block, in their order."""
-        for event in events:
+        """Take the events of one block; those that were read by other ways come out of order."""
+        for event in sorted(events):  # an event begins with its time
             number = int(event.partition(b":")[2][:19] or b"0")
             if self._first is None:
                 self._first = self._last = number
@@ -240,28 +232,6 @@ class _Serials:
         numbers = self._numbers + self._last - self._first + 1
         missing = numbers - events
         return missing if missing > max(numbers * self._SHARE, self._FEW) else 0
-
-
-def _account(known: dict[bytes, bytes], key: bytes) -> str | None:
-    """Name an account: by ENRICHED's name, else by number; None when it is not set or not known."""
-    number = known.get(key)
-    if number is None or number in _UNSET:
-        return None
-    name = plain(known.get(key.upper(), b"")).decode("utf-8", "replace")
-    if name and not name.startswith("unknown("):
-        return None if name == "unset" else name
-    shown = number.decode("ascii", "replace")
-    return f"uid {shown}" if number.isdigit() else shown
-
-
-def _exit(known: dict[bytes, bytes]) -> int:
-    if known.get(b"success") != b"no":
-        return 0
-    value = known.get(b"exit", b"")
-    try:
-        return min(int(value), -1)
-    except ValueError:
-        return _ERRORS.get(value.partition(b"(")[0], _OTHER_ERROR)
 
 
 def sniff(lines: Sequence[bytes]) -> int:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from tidewaiter.meaning import triggers
 from tidewaiter.meaning.commandline import SUBCOMMAND_WORDS, TOOL_WORDS
 from tidewaiter.meaning.raw_http import http_names, is_interpreter
 from tidewaiter.meaning.tools import known_programs, tool_names
@@ -32,21 +33,20 @@ _FIRST = re.compile(rb'[^)]*\): argc=(\d{1,7}) a0=("[^"]*"|[^\s\x1d]+)')
 _BORDER = re.compile(rb"[\s\x1d]")
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2,})(?![^\s\x1d])")
 _SHELL_WORD = re.compile(rb"[^\s;|&()<>{}=]+")
-# With these a shell puts a word together or a program spells it, so that the word itself need not be there.
-_MARKS = re.compile(rb"[$`\\?*\[{%]")
-_SPELLERS = ("base64", "base32", "xxd", "rev", "tr", "sed")
-# What code and tunnels hold that lead to an engine or a cluster, in lower case.
-_PLACES = re.compile(rb"docker|podman|kube|containerd|incluster|\.sock|/json|/dev/tcp/|:2375|:2376|:4243")
+_MARKS = re.compile(triggers.SHELL_MARKS.encode())
+# In lower case.
+_PLACES = re.compile(f"{triggers.PLACES}|{triggers.around_marks()}".encode())
 _LETTERS = re.compile(rb"[a-z]+")
 # Upper case becomes lower case and what is no letter a blank: split() then gives the runs of letters.
 _RUNS = bytes(code | 32 if 65 <= code <= 90 else code if 97 <= code <= 122 else 32 for code in range(256))  # noqa: PLR2004 - ASCII
-_OTHER_SHELLS = frozenset({"powershell", "pwsh", "cmd"})  # with encodings and quoting of their own
+# Shells with encodings and quoting of their own.
+_OTHER_SHELLS = frozenset(name for name, wrapper in wrappers().items() if wrapper.dialect)
 _LAST = {b"%d" % (count + 1): b" a%d=" % count for count in range(100)}  # argc -> how the last argument begins
 _HEAD = 200  # bytes in which a SYSCALL record says what was called and how it ended
 _LONG = 1000  # the kernel splits arguments from about 7500 characters on
 _MEMO = 50_000
 # What a program's name says of its arguments: they may always mean something, they ask for a URL, they are code, they
-# are another command, they may be those of a renamed tool, they never mean anything.
+# are another command, they may be those of a renamed tool, they never mean anything; or a pattern they must match.
 _SURE, _CLIENT, _INTERPRETER, _CARRIER, _OTHER, _DULL = "sure", "client", "interpreter", "carrier", "other", "dull"
 
 
@@ -81,17 +81,24 @@ class Needles:
 
     def __init__(self) -> None:
         interpreters = {name for name in http_names() if is_interpreter(name)}
-        sure = {*tool_names(), *_OTHER_SHELLS} | http_names() - interpreters
+        metadata = TOOL_WORDS.difference(tool_names(), wrappers(), http_names(), triggers.argument_marks())
+        sure = {*tool_names(), *_OTHER_SHELLS, *metadata} | http_names() - interpreters
         http = load("tools/http.yml")
-        self._clients = _names(name for client in http["clients"].values() for name in client["names"].split())
-        # A socket, a host of a cluster, the port of an engine, or the path of an API server; % may hide any of them.
-        ports = (str(port) for what, ports in http["ports"].items() if what != "cluster" for port in ports)
-        self._asked = re.compile("|".join(("sock", "kube", "api", "[%$]", *ports)).encode(), re.IGNORECASE)
+        self._clients = _whole_names(name for client in http["clients"].values() for name in client["names"].split())
+        # Programs that mean something only with certain arguments, by their plain names; the pattern is their sort.
+        self._seldom = {name.encode(): pattern for name, pattern in triggers.argument_marks().items()}
+        self._patterns = {pattern: re.compile(pattern.encode()) for pattern in self._seldom.values()}
+        # Whether a client may ask an engine, a cluster or a cloud for something.
+        self._patterns[_CLIENT] = re.compile(triggers.client_marks().encode(), re.IGNORECASE)
+        # Under a name with something behind it a program may be none of these, but a renamed tool.
+        self._nearly = _names({*triggers.argument_marks(), *interpreters})
         self._sure = _names(sure)  # what it is called with decides
-        self._interpreters = _names(interpreters.difference(wrappers()))
+        self._interpreters = _whole_names(interpreters.difference(wrappers()))
         self._scripts = _beginnings(tool_names())
-        self._carriers = _names(TOOL_WORDS.union(wrappers()) - sure)  # runs what stands in its arguments
-        self._carried = _beginnings({*sure, *_SPELLERS})
+        self._carriers = _names(
+            TOOL_WORDS.union(wrappers()).difference(sure, triggers.argument_marks())
+        )  # runs what stands in its arguments
+        self._carried = _beginnings({*sure, *triggers.telling_programs()})
         self._tool = _names(tool_names())
         self._commands = frozenset(word.encode() for word in SUBCOMMAND_WORDS)
         self._dull = frozenset(name.encode() for name in known_programs() - TOOL_WORDS)
@@ -208,8 +215,9 @@ class Needles:
         hexadecimal = _HEX.findall(words)
         if hexadecimal:
             words = b" ".join((words, *map(plain, hexadecimal)))
-        if sort is _CLIENT:  # whether it may ask an engine or a cluster for something
-            return self._asked.search(words) is not None
+        pattern = self._patterns.get(sort)
+        if pattern is not None:
+            return pattern.search(words) is not None
         if sort is _INTERPRETER:  # whether it runs a tool's script, or code that speaks to one
             runs = words.translate(_RUNS).split()
             return _PLACES.search(words.lower()) is not None or not self._scripts.isdisjoint(runs)
@@ -218,14 +226,18 @@ class Needles:
     def _sort(self, value: bytes) -> str:
         """Say, and remember, what the name a program was called by says of its arguments."""
         name = _file_name(plain(value))
-        if self._clients.match(name):
+        if name in self._seldom:
+            sort = self._seldom[name]
+        elif self._clients.fullmatch(name):
             sort = _CLIENT
         elif self._sure.match(name):
             sort = _SURE
-        elif self._interpreters.match(name):
+        elif self._interpreters.fullmatch(name):
             sort = _INTERPRETER
         elif self._carriers.match(name):
             sort = _CARRIER
+        elif self._nearly.match(name):
+            sort = _SURE
         else:
             sort = _DULL if name in self._dull else _OTHER
         _bounded(self._sorts)[value] = sort
@@ -277,6 +289,11 @@ def _beginnings(words: Iterable[str]) -> frozenset[bytes]:
     """Give the letters that names of programs begin with, also with the v of a version behind them."""
     begun = {found[0] for word in words if (found := _LETTERS.match(word.lower().encode()))}
     return frozenset(begun | {word + b"v" for word in begun})
+
+
+def _whole_names(words: Iterable[str]) -> re.Pattern[bytes]:
+    """Give a pattern for any of these program names in full, with a version or an extension at most."""
+    return re.compile(rf"(?:{'|'.join(map(re.escape, words))})(?:-?\d[\d.]*)?(?:\.exe)?".encode(), re.IGNORECASE)
 
 
 def _names(words: Iterable[str]) -> re.Pattern[bytes]:

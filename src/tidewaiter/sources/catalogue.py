@@ -50,7 +50,7 @@ _BINARY = (
     (0, b"\x7fELF", "a program"),
     (0, b"SQLite format 3\0", "an SQLite database"),
     (0, b"LPKSHHRH", "a systemd journal; give the output of `journalctl -o json` instead"),
-    (0, b"ElfFile\0", "a Windows event log"),
+    (0, b"ElfFile\0", "a Windows event log; convert it with `evtx_dump -o jsonl`"),
     (0, b"\xd4\xc3\xb2\xa1", "a packet capture"),
     (0, b"\xa1\xb2\xc3\xd4", "a packet capture"),
     (0, b"\x4d\x3c\xb2\xa1", "a packet capture"),

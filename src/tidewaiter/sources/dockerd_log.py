@@ -35,6 +35,10 @@ _SYSLOG = re.compile(  # RFC 3164, or with the time of RFC 3339: time, host, pro
     rb" (\S{1,255}) ([^\s:\[]{1,64})(?:\[\d+\])?: "
 )
 _GO_LOG = re.compile(rb"\d{4}[-/]\d\d[-/]\d\d \d\d:\d\d:\d\d(?:\.\d+)? ")  # the standard library's log package
+# dockerd writes nine digits of the second always (RFC3339NanoFixed); podman, Traefik and others with logrus write none.
+_NANOSECONDS = re.compile(r"T\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d)\Z")
+_LOGFMT = re.compile(rb'time="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d)" level=')
+_REQUEST = re.compile(rb"(?:Calling|Handler for|handling) [A-Z]{3,7} (?:/|request)")  # no other program says so
 _INTERESTING = re.compile(rb"Calling |Handler for |request-url|TLS handshake error")
 _REMEMBERED = 4096  # requests whose failure may still be logged
 _MAY_STILL_FAIL = timedelta(minutes=1)
@@ -243,10 +247,11 @@ def _is_daemon_line(line: bytes) -> bool:
         record = json_object(line[:MAX_TEXT]) or {}
         if "MESSAGE" in record:
             return _is_dockerd(record)
-        return {"level", "msg", "time"} <= record.keys() and isinstance(record["msg"], str)
-    return bool(line.startswith(b'time="') and b" level=" in line and b" msg=" in line) or (
-        bool(_GO_LOG.match(line)) and _TLS.encode() in line
-    )
+        time, message = text_of(record.get("time")), text_of(record.get("msg")).encode("utf-8", "replace")
+        return "level" in record and bool(message) and bool(_NANOSECONDS.search(time) or _REQUEST.match(message))
+    if line.startswith(b"time=") and b" msg=" in line:
+        return bool(_LOGFMT.match(line) or _REQUEST.search(line))
+    return bool(_GO_LOG.match(line)) and _TLS.encode() in line
 
 
 SOURCE = Source(

@@ -5,14 +5,17 @@ kube-apiserver 1.36. One request has one to three lines (stages); they share one
 the one that knows most. A 401 has a single line, stage ResponseStarted, with an empty user. The client may choose
 `auditID` itself, so the id also holds the time (in microseconds) and the target.
 
-A request that names one existing object is no discovery, nor is a watch that says where to go on. Both are told by
-`requestURI`, which kube-apiserver always writes: a get or a watch without one is passed over.
+A request that names one existing object is no discovery, unless a person's program asks or a secret is read; nor is a
+watch that says where to go on. Both are told by `requestURI`, which kube-apiserver always writes: a get or a watch
+without one is passed over. Writes are kept where they may be the next step (see `kept_writes` of the vocabulary).
+
+How an answer is asked for (as a Table, or as metadata only) stands in the Accept header, which no audit event has.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 from zlib import crc32
@@ -20,81 +23,20 @@ from zlib import crc32
 import msgspec
 
 from tidewaiter.meaning import kube_api
-from tidewaiter.meaning.agents import tool_name
-from tidewaiter.meaning.kube_identity import kube_actor
+from tidewaiter.meaning.agents import is_by_hand
+from tidewaiter.meaning.console_api import read_dashboard
 from tidewaiter.meaning.vocabulary import resource_class
-from tidewaiter.model import Activity, Actor, Meaning, Origin, Outcome
+from tidewaiter.model import Activity, Meaning, Origin, Outcome
+from tidewaiter.sources import kube_audit_event as parts
 from tidewaiter.sources.contract import Block, Occurrence, Reader, Source, Tally
+from tidewaiter.sources.kube_audit_event import BAD_DATA, NONE, Client, Event
+from tidewaiter.sources.kube_audit_own import RuledReader
+from tidewaiter.sources.kube_audit_review import kubelet_request, may_be
 from tidewaiter.sources.kube_audit_triage import Triage, triage
 from tidewaiter.sources.timestamps import rfc3339
 
 NAME = "kube-audit"
 _CHUNK = 1 << 16  # bytes decoded in one call; small enough that one bad line costs little
-_NONE = msgspec.Raw(b"null")
-# What msgspec raises for bad data: RecursionError when it is nested thousands deep, the Unicode errors for text that
-# is not UTF-8, or was escaped to a lone surrogate.
-_BAD_DATA = (msgspec.MsgspecError, UnicodeDecodeError, UnicodeEncodeError, RecursionError)
-
-
-class Event(msgspec.Struct):
-    """The fields of an audit event that matter here; everything else is skipped by the decoder.
-
-    Parts that repeat from event to event stay raw and are understood once (see `Reader`).
-    """
-
-    verb: str | None = None
-    stage: str | None = None
-    requestURI: str | None = None  # noqa: N815 - the field's own name
-    kind: str | None = None
-    auditID: str | None = None  # noqa: N815
-    user: msgspec.Raw = _NONE
-    impersonatedUser: msgspec.Raw = _NONE  # noqa: N815
-    sourceIPs: msgspec.Raw = _NONE  # noqa: N815
-    userAgent: str | None = None  # noqa: N815
-    objectRef: msgspec.Raw = _NONE  # noqa: N815
-    responseStatus: msgspec.Raw = _NONE  # noqa: N815
-    requestReceivedTimestamp: str | None = None  # noqa: N815
-    stageTimestamp: str | None = None  # noqa: N815
-    level: str | None = None
-    items: msgspec.Raw = _NONE  # of an EventList
-
-
-class _User(msgspec.Struct):
-    username: str | None = None
-    extra: dict[str, list[str] | None] | None = None
-
-
-class _ObjectRef(msgspec.Struct):
-    resource: str | None = None
-    namespace: str | None = None
-    name: str | None = None
-    apiGroup: str | None = None  # noqa: N815
-    subresource: str | None = None
-
-
-class _Status(msgspec.Struct):
-    code: int | None = None
-    status: str | None = None
-    message: str | None = None
-
-
-_event = msgspec.json.Decoder(Event)
-_items = msgspec.json.Decoder(list[msgspec.Raw] | None)
-_user = msgspec.json.Decoder(_User | None)
-_ref = msgspec.json.Decoder(_ObjectRef | None)
-_status = msgspec.json.Decoder(_Status | None)
-_addresses = msgspec.json.Decoder(list[str] | None)
-
-
-class _Client(NamedTuple):
-    """What the repeated parts of an event say about who sent it."""
-
-    actor: Actor
-    address: str | None
-    tool: str | None
-    container: str | None
-    traits: tuple[str, ...]
-    nameless: bool  # no user at all: the credential was not accepted
 
 
 class _Shape(NamedTuple):
@@ -112,8 +54,10 @@ class KubeAuditReader:
         self.tally = tally
         self._path = tally.path
         self._triage = triage
-        self._templates: dict[tuple[bytes, str | None, str, str], Activity | None] = {}
+        self._templates: dict[tuple[bytes, str | None, str, str, bool], Activity | None] = {}
         self._stages: dict[str | None, int] = {}
+        self._reads = False
+        self._read_ends: dict[Outcome, int] = {}  # how the different reads ended, one for each template
 
     def feed(self, block: Block) -> list[Activity]:
         """Give the activities of one block of lines."""
@@ -131,6 +75,8 @@ class KubeAuditReader:
         return found
 
     def _read(self, block: Block, found: list[Occurrence]) -> None:
+        if not self._reads:  # also of reads that are not kept: whether the policy lets any through
+            self._reads = _ANY_READ.search(block.data) is not None
         if self._triage is not None:
             kept, lines = self._triage(block.data)
             self.tally.lines_of_block = lines
@@ -154,8 +100,8 @@ class KubeAuditReader:
         self, raw: bytes, start: int, end: int, base: int, line: int, lines: int, found: list[Occurrence]
     ) -> None:
         try:
-            events = _event.decode_lines(memoryview(raw)[start:end])
-        except _BAD_DATA:
+            events = parts.event.decode_lines(memoryview(raw)[start:end])
+        except BAD_DATA:
             events = []
         if len(events) != lines:  # a broken or blank line: find it
             while start < end:
@@ -166,7 +112,7 @@ class KubeAuditReader:
         self.tally.records += lines
         at, seen = start, 0
         for index, event in enumerate(events):
-            if event.verb in _SKIPPED_VERBS:
+            if event.verb in _WRITES and not _TELLING_WRITE.search(event.requestURI or ""):
                 continue
             while seen < index:
                 at = raw.find(b"\n", at) + 1
@@ -175,30 +121,29 @@ class KubeAuditReader:
 
     def _line(self, text: bytes | memoryview, line: int, offset: int, found: list[Occurrence]) -> None:
         try:
-            event = _event.decode(text)
-        except _BAD_DATA as problem:
+            event = parts.event.decode(text)
+        except BAD_DATA as problem:
             if bytes(text).strip():
                 self._cannot_read(problem, line, offset, bytes(text))
             return
         self.tally.records += 1
-        if event.verb not in _SKIPPED_VERBS:
-            self.read_event(event, line, offset, found)
+        self.read_event(event, line, offset, found)
 
     def read_event(self, event: Event, line: int, offset: int, found: list[Occurrence]) -> None:
         """Add the activities of one event to `found`; an EventList is unpacked, and a bad item costs only itself."""
         try:
-            if event.items is _NONE or event.kind is None or not event.kind.endswith("List"):
+            if event.items is NONE or event.kind is None or not event.kind.endswith("List"):
                 self._occurrence(event, line, offset, found)
                 return
-            items = _items.decode(event.items) or []
-        except _BAD_DATA as problem:
+            items = parts.items.decode(event.items) or []
+        except BAD_DATA as problem:
             self._cannot_read(problem, line, offset)
             return
         self.tally.records += len(items) - 1
         for item in items:
             try:
-                self._occurrence(_event.decode(item), line, offset, found)
-            except _BAD_DATA as problem:
+                self._occurrence(parts.event.decode(item), line, offset, found)
+            except BAD_DATA as problem:
                 self._cannot_read(problem, line, offset, bytes(item))
 
     def _cannot_read(self, problem: Exception, line: int, offset: int, raw: bytes = b"") -> None:
@@ -210,44 +155,56 @@ class KubeAuditReader:
         if not verb:
             self.tally.note("kube-no-verb")
             return
-        if verb in _SKIPPED_VERBS:
+        if verb in _WRITES and not _TELLING_WRITE.search(uri):
             return
         ref = bytes(event.objectRef)
         # The target belongs to the key only where it says more than the objectRef does.
-        telling = verb == "watch" or "fieldSelector" in uri or "dryRun" in uri or not _RESOURCE.search(ref)
-        parts = b"\n".join((event.user, event.impersonatedUser, event.sourceIPs, ref, event.responseStatus))
-        key = (parts, event.userAgent, verb, uri if telling else "")
+        telling = verb == "watch" or b'"proxy"' in ref or bool(_TELLING.search(uri)) or not _RESOURCE.search(ref)
+        same = [event.user, event.impersonatedUser, event.sourceIPs, ref, event.responseStatus]
+        if verb == "create" and may_be(ref, bytes(event.user)):
+            same += [event.requestObject, event.responseObject]
+        legacy = _LEGACY in bytes(event.annotations)
+        key = (b"\n".join(same), event.userAgent, verb, uri if telling else "", legacy)
         try:
             template = self._templates[key]
         except KeyError:
             target = uri if telling else uri.partition("?")[0]
-            template = _bounded(self._templates)[key] = self._template(event, verb, target)
+            template = _bounded(self._templates)[key] = self._template(event, verb, target, len(same) > _PARTS)
         if template is None:
             return
         stamp = event.requestReceivedTimestamp or event.stageTimestamp
-        at = rfc3339(stamp) if stamp else None
+        at = (rfc3339(stamp) if stamp else None) or self.tally.time_of_line(line)
         if at is None:
             self.tally.cannot_read(line=line, offset=offset, reason="no-time")
             return
         self._stages[event.stage] = self._stages.get(event.stage, 0) + 1
         identity = f"{(event.auditID or '')[:64]}@{stamp}#{crc32(uri.encode('utf-8', 'surrogatepass')):x}"
-        found.append(Occurrence(template, identity, at, f"{verb} {uri[:_TEXT]}", line, offset))
+        found.append(Occurrence(template, identity, at, template.text or f"{verb} {uri[:_TEXT]}", line, offset))
 
-    def _template(self, event: Event, verb: str, uri: str) -> Activity | None:
+    def _template(self, event: Event, verb: str, uri: str, reviewed: bool) -> Activity | None:
         """Understand an event but for its time and place; None when such an event is not kept."""
         if verb == "watch" and not (uri and kube_api.returns_existing(uri.partition("?")[2])):
             return None
-        shape = _shape(_ref.decode(event.objectRef) or _ObjectRef(), verb, uri)
+        through = self._kubelet_request(event) if reviewed else None
+        if through is not None:
+            return through if through.actor.kind != "component" and through.verb != "probe" else None
+        shape = _shape(parts.object_ref.decode(event.objectRef) or parts.ObjectRef(), verb, uri)
         if shape is None:
             return None
-        ended, denied = outcome(_status.decode(event.responseStatus))
-        if shape.passing and ended in _HARMLESS:
-            return None
+        ended, denied = parts.outcome(event.responseStatus)
         meaning = shape.meaning
-        if meaning.verb == "review" and event.level == "Metadata":
+        client = parts.client(bytes(event.user), bytes(event.impersonatedUser), bytes(event.sourceIPs), event.userAgent)
+        if not _is_kept(shape, ended, client):
+            return None
+        if meaning.verb == "review" and event.audit_level() == "Metadata":
             self.tally.note("kube-reviews-without-body")
-        client = _client(bytes(event.user), bytes(event.impersonatedUser), bytes(event.sourceIPs), event.userAgent)
-        nameless = ("bad-credential",) if client.nameless and ended == "refused" else ()
+        if meaning.verb in _READS:
+            self._read_ends[ended] = self._read_ends.get(ended, 0) + 1
+        traits = {*meaning.traits, *client.traits, *denied}
+        if client.nameless and ended == "refused":
+            traits.add("bad-credential")
+        if _LEGACY in bytes(event.annotations):
+            traits.add("legacy-token")
         return Activity(
             id="",
             at=_NO_TIME,
@@ -263,22 +220,59 @@ class KubeAuditReader:
             address=client.address,
             tool=client.tool,
             container=client.container,
-            traits=tuple(sorted({*meaning.traits, *client.traits, *denied, *nameless})),
+            traits=tuple(sorted(traits)),
+            origin=Origin(source=NAME, path=self._path, line=0, offset=0),
+        )
+
+    def _kubelet_request(self, event: Event) -> Activity | None:
+        """Understand the review of a kubelet as the request that made it ask; None when the review does not say."""
+        found = kubelet_request(bytes(event.user), bytes(event.requestObject), bytes(event.responseObject))
+        if found is None:
+            return None
+        meaning = found.meaning
+        return Activity(
+            id="",
+            at=_NO_TIME,
+            actor=found.actor,
+            plane="kubernetes",
+            verb=meaning.verb,
+            kind=meaning.kind,
+            resource_class=resource_class(meaning.kind),
+            scope=meaning.scope,
+            name=meaning.name,
+            outcome=found.outcome,
+            container=found.container,
+            text=found.text,
+            traits=meaning.traits,
             origin=Origin(source=NAME, path=self._path, line=0, offset=0),
         )
 
     def finish(self) -> Iterable[Activity]:
         """Say what this log could not show; nothing is ever held back."""
+        ends = self._read_ends
         if set(self._stages) == {"RequestReceived"}:
             self.tally.note("kube-only-request-received", self._stages["RequestReceived"])
-        if self.tally.records and not self._stages:
+        elif ends.get("refused", 0) >= _ENOUGH and not ends.get("answered"):
+            self.tally.note("kube-only-refused", ends["refused"])
+        if self.tally.records and not ends and not self._reads:
             self.tally.note("kube-no-reads")
         return ()
 
 
-_SKIPPED_VERBS = frozenset({"update", "patch", "delete", "deletecollection"})
+_ANY_READ = re.compile(rb'"verb"\s*:\s*"(?:get|list|watch)"')
+_WRITES = frozenset({"update", "patch", "delete", "deletecollection"})
+# Targets of the writes that are looked at: permissions, approvals, debug containers, and what only pretends. The native
+# triage looks for the same.
+_TELLING_WRITE = re.compile(
+    r"\A/apis/rbac\.authorization\.k8s\.io/|/(?:approval|ephemeralcontainers)(?:\?|\Z)|\?.*dryRun=|%", re.DOTALL
+)
+_TELLING = re.compile("fieldSelector|dryRun")
+_LEGACY = b'"authentication.k8s.io/legacy-token"'  # an annotation of the API server, since Kubernetes 1.26
+_PARTS = 5  # of an event that always belong to the key of its template
 _READING = frozenset({"get", "list", "watch", "head"})
-_NOT_KEPT = frozenset({"watch", "probe", "update", "delete"})
+_READS = frozenset({"list", "get", "discover", "logs"})
+_NOT_KEPT = frozenset({"watch", "probe", "delete"})
+_ENOUGH = 20  # different reads, all of them refused, before one may say that answered ones are not recorded
 # Reading one object whose name one knows is no discovery; every controller does it all day. Guessing names is seen by
 # the refusals and the failures.
 _HARMLESS = frozenset({"answered", "unknown"})
@@ -295,44 +289,46 @@ def _bounded(memo: _Memo) -> _Memo:
     return memo
 
 
-def _client(own: bytes, target: bytes, peers: bytes, agent: str | None) -> _Client:
-    user = _user.decode(own) or _User()
-    name, via = user.username or "", None
-    traits: list[str] = []
-    if target != b"null":
-        via, name = name, (_user.decode(target) or _User()).username or ""
-        traits.append("impersonating")
-    addresses = _addresses.decode(peers) or []
-    if len(addresses) > 1:
-        traits.append("forwarded")
-    # The last entry is the peer of the connection; the earlier ones are copied from headers that anyone can set.
-    address = addresses[-1] if addresses else None
-    tool = tool_name(agent)
-    pods = (user.extra or {}).get("authentication.kubernetes.io/pod-name") or [None]
-    actor = kube_actor(name, tool=tool, address=address, via=via)
-    return _Client(actor, address, tool, pods[0], tuple(traits), not user.username)
+def _is_kept(shape: _Shape, ended: Outcome, client: Client) -> bool:
+    """Tell whether an event of this sort matters, once it is known how it ended and who sent it."""
+    kind, meaning = client.actor.kind, shape.meaning
+    if shape.passing and ended in _HARMLESS:
+        secret = meaning.kind == "secrets" and kind not in {"component", "node"}
+        # Whoever has no credential is nobody's controller.
+        return meaning.name is not None and (secret or kind == "anonymous" or is_by_hand(client.tool))
+    # Controllers make pods and grant permissions all day.
+    return kind != "component" or meaning.verb not in {"create", "update"}
 
 
-def _shape(target: _ObjectRef, verb: str, uri: str) -> _Shape | None:
+def _shape(target: parts.ObjectRef, verb: str, uri: str) -> _Shape | None:
     """Say what a request means, if it is of a sort that is kept."""
     uri = uri.replace("#", "%23")  # a server knows of no fragments
     request = _request(target, verb, uri)
     if request is None:
         meaning = kube_api.read_non_resource(uri) if uri and verb in _READING and not target.resource else None
+    elif verb in _WRITES or verb == "create":
+        meaning = kube_api.read_request(request) if kube_api.is_kept_write(request) else None
     else:
-        meaning = None if kube_api.is_heartbeat(request) else kube_api.read_request(request)
+        meaning = None if kube_api.is_heartbeat(request) else _dashboard(request, uri) or kube_api.read_request(request)
     if meaning is None or meaning.verb in _NOT_KEPT:
         return None
     passing = request is not None and meaning.verb == "get" and "/" not in meaning.kind
-    return _Shape(meaning, resource_class(meaning.kind), passing)
+    return _Shape(meaning, resource_class(meaning.kind), passing and "dry-run" not in meaning.traits)
 
 
-def _request(ref: _ObjectRef, verb: str, uri: str) -> kube_api.Request | None:
-    """Give the request that an objectRef, or else a path, tells of; None when it names no resource or is not kept."""
+def _dashboard(request: kube_api.Request, uri: str) -> Meaning | None:
+    """Say what somebody reads in the Kubernetes Dashboard through the API server's proxy."""
+    found = read_dashboard("GET", uri) if request.rest and request.resource == "services" else None
+    return found and msgspec.structs.replace(found, traits=tuple(sorted({*found.traits, "web-console"})))
+
+
+def _request(ref: parts.ObjectRef, verb: str, uri: str) -> kube_api.Request | None:
+    """Give the request that an objectRef, or else a path, tells of; None when it names no resource."""
     if not ref.resource:
         request = kube_api.parse_path("GET", uri) if verb in _READING else None
         return request._replace(verb=verb) if request else None  # the server's own word for it counts
-    request = kube_api.Request(
+    carried = kube_api.parse_path("GET", uri) if ref.subresource == "proxy" else None
+    return kube_api.Request(
         verb,
         ref.resource,
         ref.subresource or "",
@@ -340,36 +336,22 @@ def _request(ref: _ObjectRef, verb: str, uri: str) -> kube_api.Request | None:
         ref.namespace or "",
         ref.name or "",
         uri.partition("?")[2],
+        carried.rest if carried else "",
     )
-    return None if verb == "create" and not kube_api.is_kept_create(request) else request
-
-
-def outcome(status: _Status | None) -> tuple[Outcome, tuple[str, ...]]:
-    """Say how a request ended: HTTP 401 and 403 are refusals, other codes from 400 are failures."""
-    if status is None or status.code is None:
-        return "unknown", ()
-    if status.code in {401, 403}:
-        # Denied impersonation leaves no trace but this sentence (measured on 1.36; older ones word the rest otherwise).
-        denied = "cannot impersonate" in (status.message or "")
-        return "refused", ("impersonating",) if denied else ()
-    return ("answered", ()) if status.code < 400 else ("failed", ())  # noqa: PLR2004
-
-
-def sniff(lines: Sequence[bytes]) -> int:
-    """Count the sample lines that are audit events or lists of them."""
-    return sum(b"audit.k8s.io/" in line or (b'"auditID"' in line and b'"stage"' in line) for line in lines)
 
 
 def reader(tally: Tally) -> Reader:
     """Make the reader of one input."""
-    return KubeAuditReader(tally, triage(native=tally.native))
+    plain = KubeAuditReader(tally, triage(native=tally.native))
+    own = tally.matcher
+    return RuledReader(plain, tally, own, NAME) if own is not None and own.wants("kube-audit") else plain
 
 
 SOURCE = Source(
     name=NAME,
     plane="kubernetes",
     title="Kubernetes audit log (audit.k8s.io/v1 events, one a line, or EventList)",
-    sniff=sniff,
+    sniff=parts.sniff,
     reader=reader,
     blind_to=("kube-kubelet-direct", "kube-no-requests-below-metadata"),
 )

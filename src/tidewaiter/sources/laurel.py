@@ -30,6 +30,7 @@ class _Syscall(msgspec.Struct):
     success: Any = None
     exit: Any = None
     pid: Any = None
+    ppid: Any = None
     auid: Any = None
     uid: Any = None
     AUID: Any = None
@@ -64,7 +65,7 @@ class LaurelReader:
 
     def __init__(self, tally: Tally) -> None:
         self.tally = tally
-        self._host = HostReader()
+        self._host = HostReader(matcher=tally.matcher)
         self._execs = self._unset = self._local = False
 
     def feed(self, block: Block) -> Iterator[Activity]:
@@ -94,6 +95,7 @@ class LaurelReader:
             login=_account(known.auid, known.AUID),
             account=_account(known.uid, known.UID),
             pid=known.pid if isinstance(known.pid, int) else None,
+            parent_pid=known.ppid if isinstance(known.ppid, int) else None,
             exe=_text(known.exe),
             comm=_text(known.comm),
             exit=_exit(known),

@@ -1,8 +1,9 @@
-"""From the PATH arguments of a command to inputs that can be opened: files, folders, `-`, members of zip archives.
+"""From the PATH arguments of a command to inputs that can be opened: files, folders, URLs, `-`, members of zips.
 
 What cannot be read is told to `report` as an Unreadable whose reason starts with one of these keys:
-`not-a-file`, `no-access`, `encrypted`, `unsupported`, `damaged`. While an input is read, its stream may raise OSError,
-or SourceError with `cut-short`, `damaged`, `bomb` or `unsupported`; `blocks` turns both into a count with a place.
+`not-a-file`, `no-access`, `encrypted`, `unsupported`, `damaged`, `url-error`.
+While an input is read, its stream may raise OSError, or SourceError with `cut-short`, `damaged`, `bomb`, `unsupported`
+or `connection-lost`; `blocks` turns both into a count with a place.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, NamedTuple
 from tidewaiter.errors import SourceError
 from tidewaiter.sources.compression import PIECE, decompressed
 from tidewaiter.sources.contract import Unreadable
+from tidewaiter.sources.remote import Handle, Remote, is_url, must_exist, walk
 from tidewaiter.sources.streams import Replay, Stream, look
 
 STANDARD_INPUT = "-"
@@ -43,10 +45,13 @@ def inputs(paths: Sequence[str], *, report: Report) -> Iterator[Input]:
 
     A path that does not exist raises SourceError at once, before anything is read. Folders are walked with their
     symbolic links (`/var/log/containers` consists of them), hidden files and folders left out; a file that is reached
-    twice is given once. Pipes and devices are read when named, and reported when met in a folder.
+    twice is given once. Pipes and devices are read when named, and reported when met in a folder. URLs are walked
+    like folders.
     """
     for path in paths:
-        if path != STANDARD_INPUT:
+        if is_url(path):
+            must_exist(path)
+        elif path != STANDARD_INPUT:
             _must_exist(path)
     return _inputs(paths, report)
 
@@ -79,8 +84,12 @@ def _is_link(path: str) -> bool:
 
 def _inputs(paths: Sequence[str], report: Report) -> Iterator[Input]:
     seen: set[tuple[int, ...]] = set()
+    urls: set[str] = set()
     standard_input_taken = False
     for path in paths:
+        if is_url(path):
+            yield from _remotes(path, urls, report)
+            continue
         if path == STANDARD_INPUT:
             if not standard_input_taken:
                 yield Input(STANDARD_INPUT, _open_standard_input, None)
@@ -91,6 +100,40 @@ def _inputs(paths: Sequence[str], report: Report) -> Iterator[Input]:
                 yield from _file(found, status.st_size, report)
             else:
                 yield Input(shown(found), partial(_open_file, found), None)
+
+
+def _remotes(url: str, seen: set[str], report: Report) -> Iterator[Input]:
+    """Give the objects below a URL; adds to `seen` what it met.
+
+    Only an object called .zip is looked into here: over a network, each look costs as much time as a small object.
+    """
+    for found in walk(url, report=lambda where, why: report(_unreadable(shown(where), why))):
+        if found.key in seen:
+            continue
+        seen.add(found.key)
+        if found.url.lower().endswith(".zip"):
+            yield from _remote_archive(found, report)
+        else:
+            yield Input(shown(found.url), partial(_open_remote, found), found.size)
+
+
+def _remote_archive(found: Remote, report: Report) -> Iterator[Input]:
+    name = shown(found.url)
+    try:
+        file = found.open()
+        start = file.read(len(_ZIP_MAGICS[0])) if file.seekable() else b""
+    except SourceError as error:
+        report(_unreadable(name, error.what))
+        return
+    if start in _ZIP_MAGICS:
+        yield from _members(file, name, report)
+    else:
+        file.close()
+        yield Input(name, partial(_open_remote, found), found.size)
+
+
+def _open_remote(found: Remote) -> Stream:
+    return _opened(found.open())
 
 
 def _files(root: str, seen: set[tuple[int, ...]], report: Report) -> Iterator[tuple[str, stat_result]]:
@@ -140,7 +183,7 @@ def _file(path: str, size: int, report: Report) -> Iterator[Input]:
         report(_unreadable(shown(path), _why(error)))
         return
     if start in _ZIP_MAGICS:
-        yield from _members(path, report)
+        yield from _members(path, shown(path), report)
     else:
         yield Input(shown(path), partial(_open_file, path), size)
 
@@ -187,12 +230,14 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, RuntimeError)
 
 
-def _members(path: str, report: Report) -> Iterator[Input]:
-    name = shown(path)
+def _members(file: str | Handle, name: str, report: Report) -> Iterator[Input]:
     try:
-        archive = zipfile.ZipFile(path)  # stays open as long as one of its inputs is in use
+        archive = zipfile.ZipFile(file)  # stays open as long as one of its inputs is in use
     except OSError as error:
         report(_unreadable(name, _why(error)))
+        return
+    except SourceError as error:  # of a file on another machine
+        report(_unreadable(name, error.what))
         return
     except _ZIP_ERRORS as error:
         report(_unreadable(name, f"damaged: zip archive: {error}"))

@@ -7,12 +7,15 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import NamedTuple
 
-from tidewaiter.meaning.web_target import Target, read_web
-from tidewaiter.model import Activity, Actor, Origin
+from tidewaiter.meaning.kube_identity import kube_actor
+from tidewaiter.meaning.web_target import Behind, Target, read_web
+from tidewaiter.model import Activity, Actor, Origin, Outcome
 from tidewaiter.sources.http_activity import NOT_RECORDED, is_kept, outcome_of, request_activity
+from tidewaiter.sources.web_person import without_secrets
 
 _REQUEST_LINE = re.compile(r"([A-Z]{1,16}) (\S.*?)(?: HTTP/\d(?:\.\d)?)?\Z", re.DOTALL)
 _ABSENT = frozenset({"", "-"})
+_GRPC_REFUSED = frozenset({7, 16})  # PERMISSION_DENIED, UNAUTHENTICATED
 _MANY = 10_000  # different lines with one time stamp that are told apart by number
 
 
@@ -26,6 +29,10 @@ class WebRequest(NamedTuple):
     certificate: str = ""  # common name of an accepted client certificate
     agent: str = ""
     size: int | None = None
+    claimed: str = ""  # name in a header or token that nobody here verified
+    behind: Behind = Behind()  # where a proxy sent it
+    forwarded: bool = False  # the address stood in X-Forwarded-For
+    grpc: int | None = None  # status of a gRPC call, which HTTP always answers with 200
 
 
 class Occurrences:
@@ -52,37 +59,55 @@ class Occurrences:
 def target_of(request: WebRequest) -> Target | None:
     """Say what a request does when it is one to a container API that matters here."""
     found = _REQUEST_LINE.match(request.line)
-    target = read_web(found[1], found[2], request.agent) if found else None
+    target = read_web(found[1], found[2], request.agent, request.behind) if found else None
     return target if target and is_kept(target.meaning) else None
 
 
 def normalise(request: WebRequest, target: Target, *, id: str, at: datetime, origin: Origin) -> Activity:  # noqa: A002
     """Put a request to a container API into normal form."""
     found = _REQUEST_LINE.match(request.line)
-    outcome = outcome_of(request.status)
+    outcome = _outcome(request)
     address = None if request.address in _ABSENT or request.address.startswith(("unix:", "@")) else request.address
     realm = "engine" if target.plane == "engine" else "web"
+    actor, is_claimed = _actor(request, address, realm, target.console or None, refused=outcome == "refused")
+    traits = {"unverified-name": is_claimed, "forwarded": request.forwarded, "web-console": bool(target.console)}
     return request_activity(
         target.meaning,
         id=id,
         at=at,
-        actor=_actor(request, address, realm, refused=outcome == "refused"),
+        actor=actor,
         origin=origin,
-        text=f"{found[1]} {found[2]}" if found else request.line,
+        text=without_secrets(f"{found[1]} {found[2]}" if found else request.line),
         plane=target.plane,
         outcome=outcome,
         agent=None if request.agent in _ABSENT else request.agent,
         disclosed=request.size,
         address=address,
+        traits=tuple(trait for trait, holds in traits.items() if holds),
     )
 
 
-def _actor(request: WebRequest, address: str | None, realm: str, *, refused: bool) -> Actor:
-    """Say who asked. A server logs the user of basic authentication even when the password was wrong."""
+def _outcome(request: WebRequest) -> Outcome:
+    """Say how a request ended; gRPC has statuses of its own (https://grpc.io/docs/guides/status-codes/)."""
+    if request.grpc:
+        return "refused" if request.grpc in _GRPC_REFUSED else "failed"
+    return outcome_of(request.status)
+
+
+def _actor(
+    request: WebRequest, address: str | None, realm: str, console: str | None, *, refused: bool
+) -> tuple[Actor, bool]:
+    """Say who asked, and whether that is only claimed: the certificate, the user, a header or token, the address.
+
+    A server logs the user of basic authentication even when the password was wrong.
+    """
     if request.certificate:
-        return Actor(kind="user", name=request.certificate, realm=realm)
+        return kube_actor(request.certificate, tool=None, address=address, via=console, realm=realm), False
     if request.user not in _ABSENT and not refused:
-        return Actor(kind="user", name=request.user, realm=realm)
+        return kube_actor(request.user, tool=None, address=address, via=console, realm=realm), False
+    if request.claimed and not refused:
+        return kube_actor(request.claimed, tool=None, address=address, via=console, realm=realm), True
+    # Without a name the console stays unnamed, too: what one address reads here and there belongs together.
     if address:
-        return Actor(kind="address", name=address, realm=realm)
-    return Actor(kind="unknown", name=NOT_RECORDED, realm=realm)
+        return Actor(kind="address", name=address, realm=realm), False
+    return Actor(kind="unknown", name=NOT_RECORDED, realm=realm), False

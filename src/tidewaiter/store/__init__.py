@@ -42,7 +42,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     recognised: tuple[str, ...]  # "name@version" of evidence, the heaviest first
     tripwires: tuple[str, ...]
     weight: float  # bits of the heaviest recogniser
-    role: str  # tripwire, evidence or context
+    role: str  # tripwire, evidence, context; own and counted: what only users' own rules saw (see profile.sql)
     network: str | None  # the /24 or /48 the address lies in
     network_kind: str  # loopback, private, public or none
     learn: bool  # given with --learn: teaches, and is never judged

@@ -81,6 +81,10 @@ class Wording:
         key = f"fix.{blind}"
         return self.say(key) if self.knows(key) else commands().get(key, "")
 
+    def opened(self, way: str) -> str:
+        """Give the line of configuration that lets inputs show a way of looking around; or nothing."""
+        return commands().get(f"open.{way}", "")
+
     def shown(self, value: Value) -> str:
         """Write one value: text made visible, numbers and times as the language writes them, lists cut short."""
         if isinstance(value, str):

@@ -103,4 +103,5 @@ def test_the_time_of_a_wrapper_is_that_of_its_record() -> None:
     one = lane()
     one.add(b"ana", Place(1, 0, Around("2026-06-01T00:00:00Z")))
     one.add(b"bo", Place(2, 0, Around("no time")))
-    assert [one.tally.time_of_line(line) for line in (1, 2)] == [AT, None]
+    one.add(b"cy", Place(3, 0, Around("2026-06-01 00:00:00.000")))  # as clouds export it: UTC
+    assert [one.tally.time_of_line(line) for line in (1, 2, 3)] == [AT, None, AT]

@@ -83,7 +83,9 @@ class Lane:
         return places[min(at, len(places) - 1)] if places else Place(1, 0, NOTHING)
 
     def _time_of(self, line: int) -> datetime | None:
-        return any_time(self.place(line).around.at)
+        at = self.place(line).around.at
+        # A time without a zone (Log Analytics, CloudWatch Insights, Panther) is UTC in all exports of clouds.
+        return any_time(at) or (any_time(f"{at}Z") if isinstance(at, str) else None)
 
     def _placed(self, item: Item) -> Item:
         if isinstance(item, Occurrence):

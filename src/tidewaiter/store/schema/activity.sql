@@ -39,6 +39,8 @@ CREATE TABLE IF NOT EXISTS occurrence (
     off BIGINT NOT NULL,
     disclosed BIGINT
 );
+-- Which of the user's own rules held for the original record of an activity, and the fields that made them hold, as JSON.
+CREATE TABLE IF NOT EXISTS matched (id VARCHAR NOT NULL, rule VARCHAR NOT NULL, fields VARCHAR NOT NULL);
 CREATE OR REPLACE VIEW activity AS
 SELECT occurrence.id, occurrence."at", occurrence.text, occurrence.line, occurrence.off, occurrence.disclosed, context.*
 FROM occurrence

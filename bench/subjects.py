@@ -1,0 +1,268 @@
+"""What the mutation campaign damages: every format and every wrapper, with sound records and a rule of what is given.
+
+Seeds are the lines of `tests/data` that a format recognises, or a wrapper holds; a new format or wrapper with a sample
+there takes part by itself. `tests/wrapped.py` writes the wrappers around records of Kubernetes, Docker and web servers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+if not __package__:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tidewaiter.model import Activity
+from tidewaiter.sources.auditd_records import HEADER
+from tidewaiter.sources.catalogue import sources
+from tidewaiter.sources.contract import Block, Occurrence, RepeatingReader, Source, Tally
+from tidewaiter.sources.envelope.layers import Inside, Peeled, look_inside, wrappers
+from tidewaiter.sources.envelope.shapes import NotWrappedError, Wrapper, as_object
+from tidewaiter.sources.linewise import json_object
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT / "tests" / "data"
+
+Item = Activity | Occurrence
+
+
+class Fed(Protocol):
+    """Whatever takes blocks of lines: a reader of a format, or one that takes wrappers off first."""
+
+    def feed(self, block: Block) -> Iterable[Item]:
+        """Give what is complete with this block."""
+
+    def finish(self) -> Iterable[Item]:
+        """Give what still waited."""
+
+
+class Subject(NamedTuple):
+    """One format or wrapper under test."""
+
+    name: str
+    files: Mapping[str, int]  # where its seeds come from, and how many from each
+    seeds: tuple[bytes, ...]  # sound lines, in the order of their files
+    fed: Callable[[Tally], Fed]
+    given: Callable[[Sequence[bytes]], int]  # how many records lie in these lines
+    whole: bool = False  # the rule holds for a whole log only: records span lines
+    at_least: bool = False  # a damaged wrapper may hold more records than can be told from outside
+    inner: tuple[bytes, ...] = ()  # of a wrapper: sound records to be damaged before they are wrapped
+    wrap: Callable[[Sequence[bytes]], list[bytes]] | None = None
+
+
+def lines_of(data: bytes) -> list[bytes]:
+    """Give the lines that are not blank, without their ends."""
+    return [line for line in data.split(b"\n") if not is_blank(line)]
+
+
+def is_blank(line: bytes) -> bool:
+    """Tell whether nothing stands in a line."""
+    return not line.strip()
+
+
+@cache
+def samples() -> Mapping[str, tuple[bytes, ...]]:
+    """Give the lines of every sample of `tests/data`, by file."""
+    files = (path for path in sorted(DATA.rglob("*")) if path.is_file())
+    wanted = [path for path in files if path.suffix in {".log", ".jsonl", ".txt", ".xml"} and ".golden." not in path.name]
+    return {str(path.relative_to(DATA)): tuple(lines_of(path.read_bytes())) for path in wanted}
+
+
+def _seeds(knows: Callable[[bytes], bool]) -> Mapping[str, tuple[bytes, ...]]:
+    found = {name: tuple(line for line in lines if knows(line)) for name, lines in samples().items()}
+    return {name: lines for name, lines in found.items() if lines}
+
+
+def _subject(name: str, seeds: Mapping[str, tuple[bytes, ...]], fed: Callable[[Tally], Fed]) -> Subject:
+    lines = tuple(line for of_file in seeds.values() for line in of_file)
+    return Subject(name, {file: len(found) for file, found in seeds.items()}, lines, fed, count_lines)
+
+
+class _Whole:
+    """Reads as the catalogue does: occurrences of templates, where a reader gives them."""
+
+    def __init__(self, source: Source, tally: Tally) -> None:
+        self._reader = source.reader(tally)
+
+    def feed(self, block: Block) -> Iterable[Item]:
+        if isinstance(self._reader, RepeatingReader):
+            return self._reader.occurrences(block)
+        return self._reader.feed(block)
+
+    def finish(self) -> Iterable[Item]:
+        return self._reader.finish()
+
+
+def count_lines(lines: Sequence[bytes]) -> int:
+    """One record a line."""
+    return sum(not is_blank(line) for line in lines)
+
+
+# The lists in which these formats may hold several records on one line.
+_LISTS = {
+    "kube-audit": ("items",),
+    "cloudtrail": ("Records", "Events", "detail"),
+    "azure-activity": ("records", "value"),
+    "gcp-audit": ("entries",),
+}
+
+
+def listed(keys: Sequence[str], lines: Sequence[bytes]) -> int:
+    """One record a line, or one for each item of a list."""
+    return sum(_items(keys, line) for line in lines if not is_blank(line))
+
+
+def _items(keys: Sequence[str], line: bytes) -> int:
+    if not any(f'"{key}"'.encode() in line for key in keys):
+        return 1
+    record = json_object(line)
+    if record is None or ("items" in keys and not str(record.get("kind")).endswith("List")):
+        return 1
+    inside = next((record[key] for key in keys if isinstance(record.get(key), list)), None)
+    return 1 if inside is None else len(inside)
+
+
+_LOST = re.compile(rb"\baudit: .*(?:backlog limit exceeded|audit_lost=[1-9]|audit_backlog=)")
+
+
+def audit_events(lines: Sequence[bytes]) -> int:
+    """Lines of one event are one record; a line without an event's number is one by itself.
+
+    The kernel's complaints about lost records are no records.
+    """
+    found = [(HEADER.search(line), line) for line in lines if not is_blank(line)]
+    events = {match[3] for match, _ in found if match}
+    return len(events) + sum(match is None and not _LOST.search(line) for match, line in found)
+
+
+_EVENT = re.compile(rb"<Event[\s>]")
+_FRAME = re.compile(rb"(?:<\?xml[^>]*>)?(?:</?Events[^>]*>|Record \d+)?\Z")
+
+
+def xml_events(lines: Sequence[bytes]) -> int:
+    """Every start of an XML event is one record, every line of JSON, and every line between events that is neither."""
+    number, is_open = 0, False
+    for line in (line.strip(b"\r") for line in lines if not is_blank(line)):
+        if line.lstrip()[:1] == b"{":
+            number += 1
+            continue
+        starts = [found.start() for found in _EVENT.finditer(line)]
+        if starts:
+            number += len(starts)
+            is_open = b"</Event>" not in line[starts[-1] :]
+        elif is_open:
+            is_open = b"</Event>" not in line
+        elif not _FRAME.match(line.strip()):
+            number += 1
+    return number
+
+
+def formats() -> Iterator[Subject]:
+    """Give every format of the catalogue."""
+    for source in sources():
+        found = _subject(source.name, _seeds(lambda line, of=source: of.sniff([line]) > 0), _reader(source))
+        if source.name == "auditd":
+            found = found._replace(given=audit_events, whole=True)
+        elif source.name in {"sysmon-linux", "windows-event"}:
+            found = found._replace(given=xml_events, whole=True)
+        elif source.name in _LISTS:
+            found = found._replace(given=_of_lists(_LISTS[source.name]))
+        yield found
+
+
+def _reader(source: Source) -> Callable[[Tally], Fed]:
+    return lambda tally: _Whole(source, tally)
+
+
+def _of_lists(keys: Sequence[str]) -> Callable[[Sequence[bytes]], int]:
+    return lambda lines: listed(keys, lines)
+
+
+def envelopes() -> Iterator[Subject]:
+    """Give every wrapper, with each sort of record that can travel in it."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from wrapped import WRAPPED  # noqa: PLC0415 - the tests' own writer
+
+    inner = {
+        "json": samples()["kubernetes/audit.jsonl"],
+        "text": (*samples()["web/nginx_combined.log"], *samples()["engine/dockerd26.log"]),
+    }
+    for wrapper in wrappers():
+        own = _seeds(lambda line, of=wrapper: not of.loose and of.holds(line, as_object(line)))
+        found = [_inside(wrapper, wrapper.name, own, None, ())] if own else []
+        if wrapper.name in WRAPPED:
+            for sort, records in inner.items():
+                wrap = _writer(WRAPPED[wrapper.name])
+                with_records = _written(wrap, records)
+                if with_records:
+                    found.append(_inside(wrapper, f"{wrapper.name} ({sort})", {"tests/wrapped.py": with_records}, wrap, records))
+        yield from (one for one in found if one)
+
+
+def _written(wrap: Callable[[Sequence[bytes]], list[bytes]], records: Sequence[bytes]) -> tuple[bytes, ...]:
+    try:
+        return tuple(line for record in records for line in wrap([record]))
+    except ValueError:  # a wrapper that holds objects only
+        return ()
+
+
+def _writer(wrapped: Callable[[Sequence[str]], str]) -> Callable[[Sequence[bytes]], list[bytes]]:
+    def wrap(records: Sequence[bytes]) -> list[bytes]:
+        text = wrapped([record.decode("utf-8", "replace") for record in records])
+        return [*_documents(text)]
+
+    return wrap
+
+
+def _documents(text: str) -> Iterator[bytes]:
+    """Write every JSON value on a line of its own, and lines that are none as they are."""
+    decoder, at = json.JSONDecoder(), 0
+    while text[:1] in {"{", "["} and at < len(text):
+        value, at = decoder.raw_decode(text, at)
+        for one in value if isinstance(value, list) else [value]:
+            yield json.dumps(one, separators=(",", ":")).encode()
+        at += len(text[at:]) - len(text[at:].lstrip())
+    if not at:
+        yield from lines_of(text.encode())
+
+
+def _inside(
+    wrapper: Wrapper,
+    name: str,
+    seeds: Mapping[str, tuple[bytes, ...]],
+    wrap: Callable[[Sequence[bytes]], list[bytes]] | None,
+    inner: tuple[bytes, ...],
+) -> Subject | None:
+    lines = [line for of_file in seeds.values() for line in of_file]
+    found = look_inside(lines, sources())
+    if found is None or wrapper.name not in {layer.name for layer in found.layers}:
+        return None
+    at_least = _least(found.layers)
+    return _subject(name, seeds, _peeled(found))._replace(given=at_least, at_least=True, inner=inner, wrap=wrap)
+
+
+def _peeled(inside: Inside) -> Callable[[Tally], Fed]:
+    return lambda tally: Peeled(inside, tally, sources())
+
+
+def _least(layers: Sequence[Wrapper]) -> Callable[[Sequence[bytes]], int]:
+    """One record a line at least, but for lines of wrappers in which nothing lies, or a part of a record only."""
+    known = (*layers, *(one for one in wrappers() if not one.loose))
+
+    def least(line: bytes) -> int:
+        value = as_object(line)
+        for wrapper in known:
+            if wrapper.holds(line, value):
+                try:
+                    pieces = wrapper.unwrap(line, value)
+                except NotWrappedError:
+                    return 1
+                return int(any(not piece.more and piece.data.strip(b"\r\n\0") for piece in pieces))
+        return 1
+
+    return lambda lines: sum(least(line.strip(b"\r\0")) for line in lines if not is_blank(line.strip(b"\r\0")))

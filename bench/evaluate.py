@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,10 +26,14 @@ if not __package__:  # started as a file, not with -m
 
 from bench import labels, render
 from bench.scores import Act, Case, Coverage, Found, Score, Seen, count_events, coverage, score
+from tidewaiter.recognise.pack import packaged
+from tidewaiter.sources import catalogue
+from tidewaiter.sources.opening import inputs
 
 _DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _FINISHED = {0, 3, 10}  # finished; finished with part unreadable; finished with findings at --fail-on
 _LABEL_FILES = {"README.md", "SOURCES.tsv", "expected.jsonl"}
+_UNDATED = 1970  # year of records whose format knows no date
 _Line = TypeVar("_Line", Found, Act)
 
 
@@ -108,6 +112,37 @@ def kubernetes(options: Options) -> Score:
     return score(found, cases, learn_before=options.learn_before, own_case=own_case)
 
 
+def recognised(path: Path) -> tuple[Act, ...]:
+    """Give every activity of a log that a recogniser names, as context or more, whatever becomes of it."""
+    pack = packaged()
+    found: list[Act] = []
+    for item in inputs([str(path)], report=lambda _: None):
+        with catalogue.read(item) as reading:
+            found += (
+                msgspec.convert(msgspec.to_builtins(one), Act)
+                for batch in reading.batches()
+                for one in batch
+                if pack.recognise(one)
+            )
+    return tuple(found)
+
+
+def _on_day(acts: Sequence[Act], first: datetime) -> list[Act]:
+    """Put records that carry no date (read as of 1970) on the days of a capture, so that its labels can be compared.
+
+    A time of day is kept; a time since the start of the machine is counted from the first record.
+    """
+    undated = [act for act in acts if act.at.year == _UNDATED]
+    if not undated:
+        return list(acts)
+    begin = min(act.at for act in undated)
+    midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    shift = midnight - datetime(_UNDATED, 1, 1, tzinfo=UTC)
+    if abs(begin + shift - first) > timedelta(seconds=5):
+        shift = first - begin
+    return [msgspec.structs.replace(act, at=act.at + shift) for act in acts]
+
+
 def docker(options: Options) -> tuple[SensorResult, ...]:
     """Score every sensor of the Docker captures by step."""
     root = options.data / "docker"
@@ -118,25 +153,31 @@ def docker(options: Options) -> tuple[SensorResult, ...]:
 
 def _sensor(options: Options, root: Path, sensor: labels.Sensor, users: dict[str, str]) -> SensorResult:
     try:
-        found = _scan_sensor(options, root, sensor)
+        found, acts = _scan_sensor(options, root, sensor)
     except ScanFailedError as problem:
         return SensorResult(sensor=sensor.log, findings=0, coverage=(), problem=str(problem))
-    acts = None
-    if options.activities is not None:
-        acts = [act for act in options.activities if act.origin.path.endswith(sensor.log)]
     cases: Sequence[Case] = labels.sensor_cases(sensor, root)
+    if acts is not None:
+        acts = _on_day(acts, min(case.start for case in cases))
     made = coverage(found, cases, users, slack=timedelta(seconds=sensor.slack), acts=acts)
     return SensorResult(sensor=sensor.log, findings=len(found), coverage=tuple(made))
 
 
-def _scan_sensor(options: Options, root: Path, sensor: labels.Sensor) -> tuple[Found, ...]:
+def _scan_sensor(
+    options: Options, root: Path, sensor: labels.Sensor
+) -> tuple[tuple[Found, ...], Sequence[Act] | None]:
+    """Give what a sensor's log leads to: findings, and every activity that was recognised (None: not known)."""
     log = root / sensor.log
-    if options.findings is not None or not sensor.wrapped:
-        return scan(options, log, sensor.log)
+    if options.findings is not None:
+        given = options.activities
+        acts = None if given is None else [act for act in given if act.origin.path.endswith(sensor.log)]
+        return scan(options, log, sensor.log), acts
+    if not sensor.wrapped:
+        return scan(options, log, sensor.log), recognised(log)
     with tempfile.TemporaryDirectory() as folder:
         bare = Path(folder) / log.name
         bare.write_text("".join(f"{line}\n" for line in labels.without_labels(log)), encoding="utf-8")
-        return scan(options, bare, log.name)
+        return scan(options, bare, log.name), recognised(bare)
 
 
 def public(options: Options) -> PublicResult:

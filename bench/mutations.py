@@ -13,7 +13,6 @@ from random import Random
 from typing import Any, NamedTuple
 
 LONG = 70_000  # characters of a very long string
-DEEP = 3_000  # levels of a very deep value
 
 Damage = Callable[[Random, bytes, Sequence[bytes]], bytes]  # the record, and others to take parts from
 Parsed = dict[str, Any]
@@ -51,7 +50,7 @@ ODD_VALUES = (
     *(b'["a",1,null]', b'"NaN"', b'"1e400"', b'"-"', b'"\\ud800"', b'"\\udfff\\ud800"', b'"\\u0000\\u001b[31m"', b'"-0"'),
     *('"١٢٣"'.encode(), '"²"'.encode(), b'"1_000"', b'" 7"', b'"0x1F"', b'"a\\nb\\r\\nc"', b'"%zz%u0041%"', b'"9999999999999999999"'),
     *(b'"[::1]:99999"', b'"999.1.1.1"', b'"::ffff:1.2.3.4%eth0"', b'"http://["', b'"//[x"', b'"/"', b'"?"', b'"#"', b'"\\\\"'),
-    *(b"[" * DEEP + b"]" * DEEP, b'{"a":' * DEEP + b"1" + b"}" * DEEP, b'"' + b"A" * LONG + b'"'),
+    *(b'"' + b"A" * LONG + b'"', b"<deep>", b"<deep>"),
     *(b'"' + b"%2" * 400 + b'"', b'"' + b"$(" * 400 + b'"', b'"' + b"' " * 400 + b'"', b'"' + "\U0001f433".encode() * 300 + b'"'),
 )  # fmt: skip
 
@@ -220,7 +219,10 @@ def _of_json(way: Callable[[Random, Parsed], bytes | None], instead: Damage) -> 
             parsed = json.loads(record) if record[:1] == b"{" else None
         except (ValueError, RecursionError):
             parsed = None
-        found = way(random, parsed) if isinstance(parsed, dict) and parsed else None
+        try:
+            found = way(random, parsed) if isinstance(parsed, dict) and parsed else None
+        except RecursionError:  # damaged by depth before
+            found = None
         return instead(random, record, others) if found is None else found
 
     return damage
@@ -235,17 +237,30 @@ def _written(record: Parsed, new: bytes = b"") -> bytes:
 def _retyped(random: Random, record: Parsed) -> bytes | None:
     inside, key = random.choice(_places(record))
     inside[key] = _HERE
-    return _written(record, random.choice(ODD_VALUES))
+    new = random.choice(ODD_VALUES)
+    return _written(record, _deep(random) if new == b"<deep>" else new)
+
+
+def _deep(random: Random) -> bytes:
+    """Nest a value: far deeper than any reader goes, or just so deep that one of them gives up."""
+    levels = random.choice((50, 400, *range(900, 1000, 7), 3_000))
+    start, end = random.choice(((b"[", b"]"), (b'{"a":', b"}"), (b'[{"":', b"}]")))
+    return start * levels + b"1" + end * levels
 
 
 def _retimed(random: Random, record: Parsed) -> bytes | None:
-    times = [(inside, key) for inside, key in _places(record) if _TIME.fullmatch(str(inside[key]).encode())]
+    times = [(inside, key) for inside, key in _places(record) if _is_time(inside[key])]
     if not times:
         return None
     inside, key = random.choice(times)
     new = random.choice(ODD_TIMES)
     inside[key] = _HERE
     return _written(record, new if random.random() < 0.3 else b'"' + new + b'"')
+
+
+def _is_time(found: Any) -> bool:
+    text = str(found) if isinstance(found, str | int | float) else ""
+    return _TIME.fullmatch(text.encode("utf-8", "replace")) is not None
 
 
 def _without(random: Random, record: Parsed) -> bytes | None:
@@ -266,7 +281,7 @@ def _swapped(random: Random, record: Parsed) -> bytes | None:
 def _twice(random: Random, record: Parsed) -> bytes | None:
     key = random.choice(list(record))
     whole = _written(record)
-    again = json.dumps(key).encode() + b":" + random.choice(ODD_VALUES)
+    again = json.dumps(key).encode() + b":" + random.choice(ODD_VALUES[:-2])
     return whole[:-1] + b"," + again + b"}" if random.random() < 0.5 else b"{" + again + b"," + whole[1:]
 
 
@@ -281,7 +296,7 @@ def _renamed(random: Random, record: Parsed) -> bytes | None:
 
 def _wrapped(random: Random, record: Parsed) -> bytes | None:
     wrap: tuple[Any, ...] = ({"message": record}, {"a": {"b": record}}, [record], {"Event": record}, {"data": [record]})
-    return json.dumps(random.choice(wrap), indent=random.choice((None, None, 1))).encode()
+    return json.dumps(random.choice(wrap), indent=random.choice((None, None, None, None, 1))).encode()
 
 
 class Way(NamedTuple):
@@ -305,9 +320,9 @@ _JSON: dict[str, Damage] = {
 }
 # Very long texts cost the most time by far: one in a few hundred records is enough.
 WAYS: tuple[Way, ...] = (
-    *(Way(way.__name__, way) for way in _TEXTUAL for _ in range(4)),
-    *(Way(name, way) for name, way in _JSON.items() for _ in range(6)),
-    *(Way("retype", _JSON["retype"]) for _ in range(12)),
+    *(Way(way.__name__, way) for way in _TEXTUAL for _ in range(3)),
+    *(Way(name, way) for name, way in _JSON.items() for _ in range(8)),
+    *(Way("retype", _JSON["retype"]) for _ in range(20)),
     Way("longer", longer),
 )
 

@@ -49,7 +49,7 @@ def kubernetes(found: Score) -> str:
 
 def docker(found: Sequence[tuple[str, int, Sequence[Coverage], str]]) -> str:
     """Render the sensors' coverage of steps."""
-    head = ("sensor", "findings", "label", "covered", f"at {FLOOR}", "own sighting", "own activity", "missed or wrong")
+    head = ("sensor", "findings", "label", "covered", f"at {FLOOR}", "own sighting", "recognised", "missed or wrong")
     body: list[Sequence[object]] = []
     for sensor, findings, made, problem in found:
         if problem:

@@ -139,7 +139,7 @@ def highest(found: Iterable[Found]) -> Level | None:
 
 def same_actor(who: Who, case: Case, users: Mapping[str, str]) -> bool:
     """Say whether an actor can be the one of a case; `users` maps uids to names for logs that know only uids."""
-    if not case.names or who.kind in ANYONE or who.name in case.names:
+    if not case.names or who.kind in ANYONE or {who.name, who.name.partition("@")[0]} & case.names:
         return True
     uid = _UID.fullmatch(who.name)
     return uid is not None and users.get(uid[1]) in case.names

@@ -41,6 +41,13 @@ class Fed(Protocol):
         """Give what still waited."""
 
 
+class Range(NamedTuple):
+    """How many records lie in some lines; `most` is None where that cannot be told from outside."""
+
+    least: int
+    most: int | None
+
+
 class Subject(NamedTuple):
     """One format or wrapper under test."""
 
@@ -48,11 +55,11 @@ class Subject(NamedTuple):
     files: Mapping[str, int]  # where its seeds come from, and how many from each
     seeds: tuple[bytes, ...]  # sound lines, in the order of their files
     fed: Callable[[Tally], Fed]
-    given: Callable[[Sequence[bytes]], int]  # how many records lie in these lines
+    given: Callable[[Sequence[bytes]], Range]  # how many records lie in these lines
     whole: bool = False  # the rule holds for a whole log only: records span lines
-    at_least: bool = False  # a damaged wrapper may hold more records than can be told from outside
+    unparsed: bool = False  # what cannot matter is counted as read without a look at all of it
     inner: tuple[bytes, ...] = ()  # of a wrapper: sound records to be damaged before they are wrapped
-    wrap: Callable[[Sequence[bytes]], list[bytes]] | None = None
+    wrap: Callable[[bytes], list[bytes]] | None = None  # gives nothing for what it cannot hold
 
 
 def lines_of(data: bytes) -> list[bytes]:
@@ -98,9 +105,13 @@ class _Whole:
         return self._reader.finish()
 
 
-def count_lines(lines: Sequence[bytes]) -> int:
+def count_lines(lines: Sequence[bytes]) -> Range:
     """One record a line."""
-    return sum(not is_blank(line) for line in lines)
+    return _exactly(sum(not is_blank(line) for line in lines))
+
+
+def _exactly(number: int) -> Range:
+    return Range(number, number)
 
 
 # The lists in which these formats may hold several records on one line.
@@ -112,9 +123,9 @@ _LISTS = {
 }
 
 
-def listed(keys: Sequence[str], lines: Sequence[bytes]) -> int:
+def listed(keys: Sequence[str], lines: Sequence[bytes]) -> Range:
     """One record a line, or one for each item of a list."""
-    return sum(_items(keys, line) for line in lines if not is_blank(line))
+    return _exactly(sum(_items(keys, line) for line in lines if not is_blank(line)))
 
 
 def _items(keys: Sequence[str], line: bytes) -> int:
@@ -130,21 +141,23 @@ def _items(keys: Sequence[str], line: bytes) -> int:
 _LOST = re.compile(rb"\baudit: .*(?:backlog limit exceeded|audit_lost=[1-9]|audit_backlog=)")
 
 
-def audit_events(lines: Sequence[bytes]) -> int:
+def audit_events(lines: Sequence[bytes]) -> Range:
     """Lines of one event are one record; a line without an event's number is one by itself.
 
-    The kernel's complaints about lost records are no records.
+    The kernel's complaints about lost records are no records. A damaged line that still names its event may be taken
+    as a part of it: the lines of an event that cannot matter are not looked at one by one.
     """
     found = [(HEADER.search(line), line) for line in lines if not is_blank(line)]
-    events = {match[3] for match, _ in found if match}
-    return len(events) + sum(match is None and not _LOST.search(line) for match, line in found)
+    events = len({match[3] for match, _ in found if match})
+    alone = [line for match, line in found if match is None and not _LOST.search(line)]
+    return Range(events + sum(b" msg=audit(" not in line for line in alone), events + len(alone))
 
 
 _EVENT = re.compile(rb"<Event[\s>]")
 _FRAME = re.compile(rb"(?:<\?xml[^>]*>)?(?:</?Events[^>]*>|Record \d+)?\Z")
 
 
-def xml_events(lines: Sequence[bytes]) -> int:
+def xml_events(lines: Sequence[bytes]) -> Range:
     """Every start of an XML event is one record, every line of JSON, and every line between events that is neither."""
     number, is_open = 0, False
     for line in (line.strip(b"\r") for line in lines if not is_blank(line)):
@@ -159,7 +172,7 @@ def xml_events(lines: Sequence[bytes]) -> int:
             is_open = b"</Event>" not in line
         elif not _FRAME.match(line.strip()):
             number += 1
-    return number
+    return _exactly(number)
 
 
 def formats() -> Iterator[Subject]:
@@ -171,7 +184,7 @@ def formats() -> Iterator[Subject]:
         elif source.name in {"sysmon-linux", "windows-event"}:
             found = found._replace(given=xml_events, whole=True)
         elif source.name in _LISTS:
-            found = found._replace(given=_of_lists(_LISTS[source.name]))
+            found = found._replace(given=_of_lists(_LISTS[source.name]), unparsed=source.name == "kube-audit")
         yield found
 
 
@@ -179,7 +192,7 @@ def _reader(source: Source) -> Callable[[Tally], Fed]:
     return lambda tally: _Whole(source, tally)
 
 
-def _of_lists(keys: Sequence[str]) -> Callable[[Sequence[bytes]], int]:
+def _of_lists(keys: Sequence[str]) -> Callable[[Sequence[bytes]], Range]:
     return lambda lines: listed(keys, lines)
 
 
@@ -198,23 +211,18 @@ def envelopes() -> Iterator[Subject]:
         if wrapper.name in WRAPPED:
             for sort, records in inner.items():
                 wrap = _writer(WRAPPED[wrapper.name])
-                with_records = _written(wrap, records)
+                with_records = tuple(line for record in records for line in wrap(record))
                 if with_records:
                     found.append(_inside(wrapper, f"{wrapper.name} ({sort})", {"tests/wrapped.py": with_records}, wrap, records))
         yield from (one for one in found if one)
 
 
-def _written(wrap: Callable[[Sequence[bytes]], list[bytes]], records: Sequence[bytes]) -> tuple[bytes, ...]:
-    try:
-        return tuple(line for record in records for line in wrap([record]))
-    except ValueError:  # a wrapper that holds objects only
-        return ()
-
-
-def _writer(wrapped: Callable[[Sequence[str]], str]) -> Callable[[Sequence[bytes]], list[bytes]]:
-    def wrap(records: Sequence[bytes]) -> list[bytes]:
-        text = wrapped([record.decode("utf-8", "replace") for record in records])
-        return [*_documents(text)]
+def _writer(wrapped: Callable[[Sequence[str]], str]) -> Callable[[bytes], list[bytes]]:
+    def wrap(record: bytes) -> list[bytes]:
+        try:
+            return [*_documents(wrapped([record.decode("utf-8", "replace")]))]
+        except (ValueError, RecursionError):  # a wrapper that holds objects only
+            return []
 
     return wrap
 
@@ -235,22 +243,21 @@ def _inside(
     wrapper: Wrapper,
     name: str,
     seeds: Mapping[str, tuple[bytes, ...]],
-    wrap: Callable[[Sequence[bytes]], list[bytes]] | None,
+    wrap: Callable[[bytes], list[bytes]] | None,
     inner: tuple[bytes, ...],
 ) -> Subject | None:
     lines = [line for of_file in seeds.values() for line in of_file]
     found = look_inside(lines, sources())
     if found is None or wrapper.name not in {layer.name for layer in found.layers}:
         return None
-    at_least = _least(found.layers)
-    return _subject(name, seeds, _peeled(found))._replace(given=at_least, at_least=True, inner=inner, wrap=wrap)
+    return _subject(name, seeds, _peeled(found))._replace(given=_least(found.layers), inner=inner, wrap=wrap)
 
 
 def _peeled(inside: Inside) -> Callable[[Tally], Fed]:
     return lambda tally: Peeled(inside, tally, sources())
 
 
-def _least(layers: Sequence[Wrapper]) -> Callable[[Sequence[bytes]], int]:
+def _least(layers: Sequence[Wrapper]) -> Callable[[Sequence[bytes]], Range]:
     """One record a line at least, but for lines of wrappers in which nothing lies, or a part of a record only."""
     known = (*layers, *(one for one in wrappers() if not one.loose))
 
@@ -265,4 +272,8 @@ def _least(layers: Sequence[Wrapper]) -> Callable[[Sequence[bytes]], int]:
                 return int(any(not piece.more and piece.data.strip(b"\r\n\0") for piece in pieces))
         return 1
 
-    return lambda lines: sum(least(line.strip(b"\r\0")) for line in lines if not is_blank(line.strip(b"\r\0")))
+    def given(lines: Sequence[bytes]) -> Range:
+        stripped = (line.strip(b"\r\0") for line in lines)
+        return Range(sum(least(line) for line in stripped if not is_blank(line)), None)
+
+    return given

@@ -69,6 +69,7 @@ def test_every_part_is_pure_or_says_why_not() -> None:
         "cli",  # reads arguments and the environment, writes to the screen
         "__main__",  # calls it
         "pipeline",  # holds the store
+        "hits",  # asks the store
         "store",  # is the database
         "baseline",  # asks the store
         "sinks",  # some will send over the network

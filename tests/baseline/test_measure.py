@@ -8,7 +8,7 @@ import pytest
 from estate import KINDS, PAST, WEB, Fact, days, departure, episodes, fill, moment, others, reads, surprise
 from factories import actor
 
-from tidewaiter.baseline.measure import Hit, script
+from tidewaiter.baseline.measure import Hit, column, group_key, script
 from tidewaiter.model import Breadth, Episode, Tripwire
 from tidewaiter.store import Store
 
@@ -359,3 +359,18 @@ def test_a_steady_source_that_falls_silent_is_noticed(facts: list[Fact], silent:
         fill(store, facts)
         found = [(f"{first:%H:%M}", f"{last:%H:%M}") for _, first, last in store.rows(script("silences"))]
     assert found == silent
+
+
+@pytest.mark.parametrize(
+    ("field", "sql"),
+    [("kind", "kind"), ("network", "network_kind"), ("actor.via", "via"), ("tool.name", "split_part(tool, '/', 1)")],
+)
+def test_fields_of_the_normal_form_are_columns(field: str, sql: str) -> None:
+    assert column(field) == sql
+
+
+def test_a_group_is_one_text() -> None:
+    assert group_key(["actor"]) == "coalesce(CAST(actor AS VARCHAR), '')"
+    assert group_key(["actor", "network"]) == (
+        "concat_ws(chr(31), coalesce(CAST(actor AS VARCHAR), ''), coalesce(CAST(network_kind AS VARCHAR), ''))"
+    )

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from rule_text import rule, rule_text
 
 from tidewaiter.cli.rules import EXAMPLE_FAILED, FINISHED, RULE_ERROR, list_text, rules, run_examples, show_text
+from tidewaiter.recognise.correlation import Correlation
 from tidewaiter.recognise.pack import Pack, packaged, packaged_sources
 
 GOOD = {"hit": [{"verb": "list"}], "miss": [{"verb": "get"}]}
@@ -48,7 +49,7 @@ def test_show_explains_in_plain_words() -> None:
 
 def test_show_explains_a_correlation() -> None:
     found = packaged().get("kube-review-flood")
-    assert found is not None
+    assert isinstance(found, Correlation)
     text = " ".join(show_text(found).split())
     assert "40 or more sightings of kube-access-review within 60 seconds, by actor." in text
 
@@ -109,6 +110,9 @@ def test_commands(tmp_path: Path) -> None:
     assert run(rules, ["test"]).exit_code == FINISHED
     assert run(rules, ["test", str(tmp_path)]).exit_code == EXAMPLE_FAILED
     (tmp_path / "bad.yml").write_text("a: [", encoding="utf-8")
+    assert "no rule here can be used" in str(run(rules, ["list", str(tmp_path)]).exception)
+    assert run(rules, ["test", str(tmp_path)]).stderr.startswith("error: no rule here can be used")
+    (tmp_path / "bad.yml").write_text("detection: [", encoding="utf-8")
     found = run(rules, ["test", str(tmp_path)])
     assert (found.exit_code, found.stdout) == (RULE_ERROR, "")
     assert found.stderr.startswith("error: not valid YAML")

@@ -14,7 +14,7 @@ import yaml
 from docs.pages import PAGES, ROOT, blocks, name_of, read, script
 
 from tidewaiter.baseline import weigh
-from tidewaiter.cli.rules import run_examples
+from tidewaiter.cli.rules import run_examples, run_own_examples
 from tidewaiter.findings import judge
 from tidewaiter.model import Departure
 from tidewaiter.sources.catalogue import recognise_format, sources
@@ -123,6 +123,15 @@ def test_the_recogniser_of_the_how_to_holds() -> None:
     (text,) = blocks(read(ROOT / "docs" / "how-to" / "write-a-recogniser.md"), "yaml")
     said, status = run_examples([("my-node-list.yml", text)])
     assert (said, status) == ("1 rules, 3 examples: 0 failed", 0)
+
+
+def test_the_sigma_rule_of_the_how_to_holds(tmp_path: Path) -> None:
+    rule, correlation = blocks(read(ROOT / "docs" / "how-to" / "use-your-own-sigma-rules.md"), "yaml")
+    (tmp_path / "rule.yml").write_text(rule, encoding="utf-8")
+    assert run_own_examples([tmp_path]) == ("1 rules, 2 examples: 0 failed", 0)
+    counted = "title: c\nname: container_client\n" + rule.partition("\n")[2]
+    (tmp_path / "rule.yml").write_text(f"{counted}---\n{correlation}", encoding="utf-8")
+    assert run_own_examples([tmp_path]) == ("2 rules, 2 examples: 0 failed", 0)
 
 
 def test_the_record_of_the_how_to_is_read() -> None:

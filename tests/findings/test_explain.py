@@ -86,7 +86,9 @@ EPISODES = {"sweep": SWEEP, "stranger": STRANGER, "host": HOST}
 
 
 def tell(given: Episode, language: Language = "en", **over: Any) -> Finding:
-    return finding(given, judge(given), over.get("sightings", [sighting()]), RULES, Wording(language))
+    return finding(
+        given, judge(given), over.get("sightings", [sighting()]), over.get("rules", RULES), Wording(language)
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -207,3 +209,28 @@ def test_a_rule_that_is_gone_is_named() -> None:
     assert told.headline == "service account shop/web: gone@1"
     assert told.explanation.why.startswith("This is a sign by itself: gone@1.\n")
     assert told.techniques == ("T1613",)
+
+
+OWN_RULES = {
+    **RULES,
+    "theirs@1": RuleWords(title="T", why="", benign=(), techniques=("T1059",), own=True),
+    "counted@1": RuleWords(title="C", why="", benign=(), techniques=("T1033",), own=True),
+}
+
+
+@pytest.mark.parametrize(
+    ("tripwires", "evidence", "techniques"),
+    [
+        (("theirs@1",), (), ("T1059",)),
+        (("theirs@1",), ("counted@1",), ("T1033", "T1059")),
+        (("theirs@1",), ("kube-list-everything@1",), ("T1059", "T1613")),
+        (("theirs@1", "my-own-rule@3"), (), ("T1059", "T1613")),
+        ((), (), ("T1613",)),
+    ],
+)
+def test_rules_of_ones_own_name_their_own_techniques(
+    tripwires: tuple[str, ...], evidence: tuple[str, ...], techniques: tuple[str, ...]
+) -> None:
+    fired = tuple(Tripwire(recogniser=name, weight=10.0, times=1, prior=0) for name in tripwires)
+    episode = msgspec.structs.replace(SWEEP, tripwires=fired, evidence=evidence)
+    assert tell(episode, rules=OWN_RULES).techniques == techniques

@@ -32,3 +32,9 @@ def test_every_host_and_port_of_the_tables_is_a_mark() -> None:
     http = load("tools/http.yml")
     words = [*http["sockets"], *load("surroundings.yml")["metadata_hosts"].split(), "x:10250", "x:2379", "2852039166"]
     assert [word for word in words if not asked.search(word)] == []
+
+
+def test_every_path_of_a_neighbour_is_a_mark() -> None:
+    asked = re.compile(triggers.client_marks(), re.IGNORECASE)
+    paths = [row[1].replace("{", "").replace("}", "") for row in load("console_routes.yml")["neighbours"]]
+    assert [path for path in paths if not asked.search(f"http://h:5000{path}")] == []

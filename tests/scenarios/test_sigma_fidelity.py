@@ -21,9 +21,11 @@ from whole import of_files
 
 from tidewaiter.errors import RuleError
 from tidewaiter.model import Finding
-from tidewaiter.pipeline import Report
+from tidewaiter.pipeline import Report, scan
 from tidewaiter.recognise.own_rules import RuleFile, load_own
 from tidewaiter.recognise.pack import Pack, packaged, with_own
+from tidewaiter.store import Store
+from tidewaiter.wording import Wording
 
 TOOL = {"Image|endswith": "/tool"}
 
@@ -77,15 +79,24 @@ SWEEP = correlation(
 KINDS = about("kinds", {"seen": {"verb": "list"}}, KUBE)
 
 
+def clock(minutes: float) -> str:
+    """Give a time so many minutes after eight o'clock."""
+    return f"2026-06-01T{int(minutes // 60) + 8:02}:{int(minutes % 60):02}:{int(minutes * 60 % 60):02}.000000Z"
+
+
 def sweep(*minutes: float, verb: str = "list") -> bytes:
     kinds = ("pods", "nodes", "secrets", "services")
     return requests(
         *(
-            {"verb": verb, "objectRef": {"resource": kind}, "requestURI": f"/api/v1/{kind}",
-             "requestReceivedTimestamp": f"2026-06-01T{int(at // 60) + 8:02}:{int(at % 60):02}:{int(at * 60 % 60):02}.000000Z"}
+            {
+                "verb": verb,
+                "objectRef": {"resource": kind},
+                "requestURI": f"/api/v1/{kind}",
+                "requestReceivedTimestamp": clock(at),
+            }
             for kind, at in zip(kinds, minutes, strict=True)
         )
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
@@ -185,12 +196,12 @@ def test_both_spellings_of_kubernetes_fields_are_one(resource: str) -> None:
 
 
 def test_every_record_is_asked_not_only_those_that_look_around() -> None:
+    deployment = {"resource": "deployments", "namespace": "shop", "name": "web", "apiGroup": "apps"}
+    configmap = {"resource": "configmaps", "namespace": "shop", "name": "x"}
     log = requests(
-        {"verb": "patch", "objectRef": {"resource": "deployments", "namespace": "shop", "name": "web", "apiGroup": "apps"},
-         "requestURI": "/apis/apps/v1/namespaces/shop/deployments/web"},
-        {"verb": "get", "objectRef": {"resource": "configmaps", "namespace": "shop", "name": "x"},
-         "requestURI": "/api/v1/namespaces/shop/configmaps/x", "userAgent": "controller/1.0"},
-    )  # fmt: skip
+        {"verb": "patch", "objectRef": deployment, "requestURI": "/apis/apps/v1/namespaces/shop/deployments/web"},
+        {"verb": "get", "objectRef": configmap, "requestURI": "/api/v1/namespaces/shop/configmaps/x"},
+    )
     rule = about("patched", {"seen": {"verb": "patch", "apiGroup": "apps"}}, KUBE)
     (found,) = scanned(log, rule).findings
     assert (found.headline, found.level, found.techniques) == ("user ana@dev.example: patched", "high", ())
@@ -269,10 +280,6 @@ def test_without_own_rules_nothing_is_different() -> None:
 
 
 def test_a_kept_state_is_told_of_once(tmp_path: Path) -> None:
-    from tidewaiter.pipeline import scan
-    from tidewaiter.store import Store
-    from tidewaiter.wording import Wording
-
     log = tmp_path / "audit.log"
     log.write_bytes(processes((0, "tool"), (1, "tool"), (2, "tool")))
     rules = about("one", {"seen": TOOL}), correlation("many", type="event_count", rules=["one"], condition={"gte": 4})

@@ -145,9 +145,12 @@ def test_what_code_and_tunnels_hold_is_known_to_the_filter() -> None:
     assert [port for port in ports if not auditd_needles._PLACES.search(port.encode())] == []
 
 
-PLACES = """/run/secrets/kubernetes.io/serviceaccount/token /var/log/pods/a_b_c/d /proc/1/cgroup /.dockerenv ~/.kube/config
-any.any.svc.cluster.local kubernetes.default -p 2375 10250-10255 http://169.254.169.254/x 169.254.169.254 2852039166 -exec ;
-http://10.0.0.9:2375/info file:///.dockerenv system('docker') os.system('/.dockerenv')""".split()
+PLACES = (
+    *("/run/secrets/kubernetes.io/serviceaccount/token", "/var/log/pods/a_b_c/d", "/proc/1/cgroup", "/.dockerenv"),
+    *("any.any.svc.cluster.local", "kubernetes.default", "-p", "2375", "10250-10255", "~/.kube/config", "-exec", ";"),
+    *("http://169.254.169.254/x", "2852039166", "http://10.0.0.9:2375/info", "file:///.dockerenv"),
+    *("system('docker ps')", "os.system('cat /.dockerenv')"),
+)
 WORDS = st.sampled_from(
     [*sorted(TOOL_WORDS), *sorted(SUBCOMMAND_WORDS), *PLACES, "-n", "--", "-c", "a b", "x", "|", "$(", "é", ""]
 )

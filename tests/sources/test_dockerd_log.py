@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import json
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from reading import as_json_lines, assert_survives, read
 
 from tidewaiter.model import Actor
+from tidewaiter.sources.catalogue import read as open_input
 from tidewaiter.sources.dockerd_log import SOURCE, sniff
+from tidewaiter.sources.opening import Input
 
 DATA = Path(__file__).parent.parent / "data" / "engine"
 CALLING = b'time="2026-11-23T09:00:00.000000001Z" level=debug msg="Calling GET /v1.41/containers/json"'
@@ -24,11 +26,19 @@ NEWER = (
 )
 
 
-@pytest.mark.parametrize("name", ["dockerd20.log", "dockerd26.log", "dockerd26.jsonl", "dockerd_journal.jsonl"])
+@pytest.mark.parametrize("name", ["dockerd20.log", "dockerd26.log", "dockerd26.jsonl"])
 def test_golden(name: str) -> None:
     found, tally = read(SOURCE, (DATA / name).read_bytes())
     assert tally.unreadable == 0
     check_golden(DATA / f"{name}.golden.jsonl", as_json_lines(found))
+
+
+def test_a_journal_export_tells_the_same() -> None:
+    path = DATA / "dockerd_journal.jsonl"
+    with open_input(Input("golden.log", lambda: BytesIO(path.read_bytes()), None)) as reading:
+        found = [activity for batch in reading.batches() for activity in batch]
+    assert (reading.source, reading.tally.unreadable) == (SOURCE, 0)
+    check_golden(path.with_name(f"{path.name}.golden.jsonl"), as_json_lines(found))
 
 
 LISTED = ("list", "containers", "unknown", "GET /v1.41/containers/json")
@@ -53,9 +63,6 @@ SYSLOG_3339 = b"2026-11-23T09:00:00.1+00:00 node7 dockerd[8]: "
         (CALLING.replace(b"/containers/json", b"/shop"), []),
         (b'time="2026-11-23T09:00:00Z" level=debug msg="form data: {\\"Cmd\\":[\\"Calling GET /info\\"]}"', []),
         (b'{"level":"debug","msg":7,"time":null}', []),
-        (b'{"MESSAGE":null,"_COMM":"dockerd"}', []),
-        (b'{"MESSAGE":[300],"_COMM":"dockerd"}', []),
-        (b'{"MESSAGE":{"a":1},"_COMM":["dockerd"],"SYSLOG_IDENTIFIER":"dockerd"}', []),
     ],
 )
 def test_one_line(line: bytes, gives: list[tuple[str, str, str, str, str]]) -> None:
@@ -102,32 +109,10 @@ def test_a_failure_is_told_only_when_its_request_was_not() -> None:
 
 def test_says_what_the_log_cannot_show() -> None:
     tls = b"2026-11-23 08:55:26.746000 I | http: TLS handshake error from 10.0.0.9:46210: tls: bad certificate"
-    cut = b'{"MESSAGE":null,"SYSLOG_IDENTIFIER":"dockerd","__REALTIME_TIMESTAMP":"1795426587100924"}'
     assert read(SOURCE, OTHER)[1].notes == {"dockerd-no-debug": 1}
     assert read(SOURCE, CALLING)[1].notes == {}
     assert read(SOURCE, b"")[1].notes == {}
-    assert read(SOURCE, CALLING + b"\n" + tls + b"\n" + cut)[1].notes == {
-        "dockerd-tls-refused": 1,
-        "dockerd-message-left-out": 1,
-    }
-
-
-def test_text_log_and_journal_tell_the_same_request_once() -> None:
-    entry = {"MESSAGE": CALLING.decode(), "_COMM": "dockerd", "_HOSTNAME": "node7"}
-    as_bytes = entry | {"MESSAGE": list(CALLING)}
-    ids = {read(SOURCE, line)[0][0].id for line in (CALLING, json.dumps(entry).encode(), json.dumps(as_bytes).encode())}
-    assert len(ids) == 1
-
-
-def test_the_journals_time_stands_in_for_a_missing_one() -> None:
-    entry = {
-        "MESSAGE": 'level=debug msg="Calling GET /info"',
-        "_COMM": "dockerd",
-        "__REALTIME_TIMESTAMP": "1795426587100924",
-    }
-    assert [one.at.isoformat() for one in read(SOURCE, json.dumps(entry).encode())[0]] == [
-        "2026-11-23T09:36:27.100924+00:00"
-    ]
+    assert read(SOURCE, CALLING + b"\n" + tls)[1].notes == {"dockerd-tls-refused": 1}
 
 
 def test_sniffs_its_own_lines_only() -> None:
@@ -136,9 +121,8 @@ def test_sniffs_its_own_lines_only() -> None:
         HANDLER,
         NEWER,
         b"Nov 23 09:00:00 node7 dockerd[811]: " + OTHER,
-        b'{"MESSAGE":"x","_COMM":"dockerd"}',
     ]
-    assert sniff([*ours, b'{"level":"info","msg":"x","time":"2026-11-23T09:00:00.000000001Z"}']) == 6
+    assert sniff([*ours, b'{"level":"info","msg":"x","time":"2026-11-23T09:00:00.000000001Z"}']) == 5
     others = [
         b'{"level":"info","msg":"","time":"2026-11-23T09:00:00Z","RequestMethod":"GET","RequestPath":"/"}',  # Traefik
         b'{"level":"info","msg":"x","time":"2026-11-23T09:00:00Z"}',
@@ -146,7 +130,7 @@ def test_sniffs_its_own_lines_only() -> None:
         b'time="2026-11-23T09:29:49Z" level=info msg="received unary call /application.ApplicationService/List"',
     ]
     assert sniff(others) == 0
-    assert sniff([b"", b"hello", b"{", b'{"a":1}', b'{"MESSAGE":"x","_COMM":"sshd"}', b"\xff\x00"]) == 0
+    assert sniff([b"", b"hello", b"{", b'{"a":1}', b'{"MESSAGE":"x","_COMM":"dockerd"}', b"\xff\x00"]) == 0
 
 
 @given(st.lists(st.sampled_from([CALLING, HANDLER, NEWER, OTHER]) | st.binary(max_size=80), max_size=8))
@@ -156,5 +140,5 @@ def test_survives_anything(lines: list[bytes]) -> None:
 
 @given(st.binary(max_size=200), st.integers(0, len(NEWER)))
 def test_survives_damage(junk: bytes, at: int) -> None:
-    for line in (CALLING, HANDLER, NEWER, b'{"MESSAGE":"' + CALLING.replace(b'"', b'\\"') + b'","_COMM":"dockerd"}'):
+    for line in (CALLING, HANDLER, NEWER, b'{"level":"debug","msg":"Calling GET /info","time":"2026-11-23T09:00:00Z"}'):
         assert_survives(SOURCE, line[:at] + junk + line[at:])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidewaiter.meaning.web_target import Behind
-from tidewaiter.sources.web_json import common_name, decode, is_program_record, read_record, shapes
+from tidewaiter.sources.web_json import common_name, decode, is_program_record, is_slog, read_record, shapes
 from tidewaiter.sources.web_request import WebRequest
 
 INFO = WebRequest("GET /v1.41/info", 200, "10.0.0.1", agent="curl/8", size=3)
@@ -145,6 +145,17 @@ def test_reads_what_is_no_json() -> None:
     assert decode(rb'{"a":"\x22\\x22"}') == {"a": '"\\x22'}
     assert decode(b'{"a":"\xff"}') == {"a": "\ufffd"}
     assert decode(b"[1]") is None
+
+
+def test_reads_records_that_slog_wrote_as_text() -> None:
+    line = (
+        b'time=2026-11-23T09:00:02.123Z level=WARN msg="blocked request" reason="path not allowed" method=GET '
+        b'URL="/v1.41/info?a=b" client=10.0.0.1:5 response=403'
+    )
+    found = read_record(decode(line) or {})
+    assert found is not None
+    assert found.request == WebRequest("GET /v1.41/info?a=b", 403, "10.0.0.1", behind=Behind("docker"))
+    assert (is_slog(line), is_slog(b'time="2026-11-23T09:00:02Z" level=info msg="x"')) == (True, False)
 
 
 def test_knows_what_a_program_says_about_itself() -> None:

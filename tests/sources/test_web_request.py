@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tidewaiter.model import Actor, Origin
+from tidewaiter.meaning.web_target import Target
+from tidewaiter.model import Actor, Meaning, Origin
 from tidewaiter.sources.web_request import Occurrences, WebRequest, normalise, target_of
 
 LINE = "GET /v1.41/containers/json HTTP/1.1"
@@ -49,3 +50,44 @@ def test_numbers_equal_lines_of_one_second() -> None:
     counted = Occurrences()
     given = [("1", b"a"), ("1", b"b"), ("1", b"a"), ("2", b"a"), ("2", b"a")]
     assert [counted.number(stamp, raw) for stamp, raw in given] == [0, 0, 1, 0, 1]
+
+
+def target(console: str = "") -> Target:
+    return Target(Meaning(verb="list", kind="pods", scope="everything"), "web", console)
+
+
+AT = datetime(2026, 11, 23, tzinfo=UTC)
+ORIGIN = Origin(source="x", path="-", line=1, offset=0)
+
+
+@pytest.mark.parametrize(
+    ("request_", "actor", "traits"),
+    [
+        (WebRequest(LINE, 200, "10.0.0.1", "eva"), ("user", "eva", "argo-cd"), ("web-console",)),
+        (WebRequest(LINE, 200, "10.0.0.1"), ("address", "10.0.0.1", None), ("web-console",)),
+        (
+            WebRequest(LINE, 200, "10.0.0.1", claimed="system:serviceaccount:kd:olga"),
+            ("service-account", "kd/olga", "argo-cd"),
+            ("unverified-name", "web-console"),
+        ),
+        (WebRequest(LINE, 403, "10.0.0.1", claimed="eva"), ("address", "10.0.0.1", None), ("web-console",)),
+        (WebRequest(LINE, 403, "10.0.0.1", verified="eva"), ("user", "eva", "argo-cd"), ("web-console",)),
+        (
+            WebRequest(LINE, 200, "10.0.0.1", "-", forwarded=True),
+            ("address", "10.0.0.1", None),
+            ("forwarded", "web-console"),
+        ),
+    ],
+)
+def test_names_the_person_behind_a_console(
+    request_: WebRequest, actor: tuple[str, str, str | None], traits: tuple[str, ...]
+) -> None:
+    found = normalise(request_, target(console="argo-cd"), id="i", at=AT, origin=ORIGIN)
+    assert (found.actor.kind, found.actor.name, found.actor.via) == actor
+    assert found.traits == traits
+
+
+@pytest.mark.parametrize(("grpc", "outcome"), [(None, "answered"), (0, "answered"), (7, "refused"), (5, "failed")])
+def test_grpc_has_a_status_of_its_own(grpc: int | None, outcome: str) -> None:
+    found = normalise(WebRequest(LINE, 200, "10.0.0.1", grpc=grpc), target(), id="i", at=AT, origin=ORIGIN)
+    assert found.outcome == outcome

@@ -32,12 +32,17 @@ def own_rules(paths: Iterable[Path], pack: Pack) -> OwnRules:
     given = list(paths)
     found = load_own(rule_texts(given), {rule.about.name: rule for rule in pack.recognisers})
     if not found.number and not found.faults:
-        raise RuleError(
-            "no rule here can be used",
-            where=", ".join(map(str, given)),
-            hint=f"{READ_HERE}; tidewaiter rules check says why each was left out",
-        )
+        raise nothing_applies(given)
     return found
+
+
+def nothing_applies(paths: Iterable[Path]) -> RuleError:
+    """Make the error for rules of which not one can be used."""
+    return RuleError(
+        "no rule here can be used",
+        where=", ".join(map(str, paths)),
+        hint=f"{READ_HERE}; tidewaiter rules check says why each was left out",
+    )
 
 
 def own_lines(own: OwnRules, words: Wording) -> Iterator[str]:
@@ -57,7 +62,11 @@ def own_lines(own: OwnRules, words: Wording) -> Iterator[str]:
 
 def fault_text(fault: RuleError) -> str:
     """Write one error for a terminal."""
-    return str(RuleError(safe(fault.what, limit=_LINE), where=safe(fault.where, limit=_LINE), hint=safe(fault.hint, limit=_LINE)))
+    return str(
+        RuleError(
+            safe(fault.what, limit=_LINE), where=safe(fault.where, limit=_LINE), hint=safe(fault.hint, limit=_LINE)
+        )
+    )
 
 
 def asked_lines(pack: Pack, words: Wording) -> Iterator[str]:

@@ -10,7 +10,7 @@ import click
 import yaml
 
 from tidewaiter.cli.output import wording
-from tidewaiter.cli.own_rules import check_text, example_failures, fault_text, own_rules, try_text
+from tidewaiter.cli.own_rules import check_text, example_failures, fault_text, nothing_applies, own_rules, try_text
 from tidewaiter.errors import RuleError
 from tidewaiter.model import Activity
 from tidewaiter.recognise.correlation import Correlation
@@ -143,6 +143,8 @@ def run_own_examples(paths: Sequence[Path]) -> tuple[str, int]:
     mine = {file.path for file in files}
     known = [rule for rule in load_pack(packaged_sources()).recognisers if rule.about.path not in mine]
     own = load_own(files, {rule.about.name: rule for rule in known})
+    if not own.number and not own.faults:
+        raise nothing_applies(paths)
     pack = Pack(known, (), own)
     found = [*failures(pack, own.recognisers), *example_failures(own.records)]
     number = sum(len(rule.examples.hit) + len(rule.examples.miss) for rule in own.recognisers)

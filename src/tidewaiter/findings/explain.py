@@ -84,10 +84,11 @@ def finding(
 
 def _techniques(episode: Episode, rules: Mapping[str, RuleWords]) -> tuple[str, ...]:
     """Name the techniques: T1613 and those of the rules, or only these where nothing but the user's own rules spoke."""
-    named = {name for rule in episode.tripwires for name in _said(rules, rule.recogniser).techniques}
     spoke = [*(rule.recogniser for rule in episode.tripwires), *episode.evidence]
-    only_own = bool(spoke) and all(_said(rules, name).own for name in spoke)
-    return tuple(sorted(named if only_own else {*named, "T1613"}))
+    if spoke and all(_said(rules, name).own for name in spoke):
+        return tuple(sorted({name for rule in spoke for name in _said(rules, rule).techniques}))
+    named = {name for rule in episode.tripwires for name in _said(rules, rule.recogniser).techniques}
+    return tuple(sorted({*named, "T1613"}))
 
 
 def _looked_at(episode: Episode) -> LookedAt:

@@ -258,10 +258,13 @@ class _Reading:
         if program in network.scanners():
             return network.read_scanner(program, words, setting)
         found = files.read_files(program, words, setting)
-        for place, word in enumerate(words):
+        at = 0
+        while at < len(words):
+            word = words[at]
+            at += 1
             if word in {"-exec", "-execdir", "-ok", "-okdir"}:
-                end = next((at for at in range(place + 1, len(words)) if words[at] in {";", "+"}), len(words))
-                found += self.command(words[place + 1 : end], setting._replace(depth=setting.depth + 1))
+                begin, at = at, next((end for end in range(at, len(words)) if words[end] in {";", "+"}), len(words))
+                found += self.command(words[begin:at], setting._replace(depth=setting.depth + 1))
             elif "system(" in word or "getline" in word:
                 found += read_code(program, [word], setting, self.command)
         return found

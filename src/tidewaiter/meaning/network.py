@@ -62,13 +62,13 @@ def swept_ports() -> dict[int, str]:
 
 
 def is_metadata_host(host: str) -> bool:
-    """Tell the metadata service by name, or by its address however it is written (0xa9fea9fe, 2852039166)."""
+    """Tell a metadata service by name, or by its address as it may be written (0xa9fea9fe, 2852039166)."""
     host = host.lower().strip("[]").rstrip(".")
     return host in metadata_hosts() or _address(host) in metadata_hosts()
 
 
 def _address(host: str) -> str:
-    """Write an IPv4 address the plain way; inet_aton takes decimal, octal and hexadecimal parts, one to four of them."""
+    """Write an IPv4 address the plain way; inet_aton takes one to four parts, decimal, octal or hexadecimal."""
     parts = host.split(".")
     if len(parts) > 4 or not all(_NUMBER.fullmatch(part) and len(part) < 16 for part in parts):  # noqa: PLR2004
         return ""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from tidewaiter.meaning import files, network, triggers
 from tidewaiter.meaning.engine_api import read_target
 from tidewaiter.meaning.kube_api import read_path
+from tidewaiter.meaning.neighbour_api import read_neighbour
 from tidewaiter.meaning.options import MAX_WORDS, Option, take_option
 from tidewaiter.meaning.setting import Setting, is_open
 from tidewaiter.meaning.urls import Address, read_url, squashed
@@ -206,7 +207,8 @@ def read_request(method: str, address: Address, tool: str, setting: Setting) -> 
     if _is_api_server(address, what):
         found = read_path(method, address.target)
         return [_stated(found, tool, setting, "api-server")] if found else []
-    return []
+    found = read_neighbour(method, address.target, tool)
+    return [_stated(found, tool, setting)] if found else []
 
 
 def _engine_request(method: str, address: Address, tool: str, setting: Setting) -> list[Meaning]:

@@ -42,8 +42,23 @@ def client_marks() -> str:
     """Give the pattern of which every request has a match that an engine, a cluster or a cloud may answer; any case."""
     ports = (str(port) for what, some in load("tools/http.yml")["ports"].items() if what != "cluster" for port in some)
     hosts = _any(sorted(network.metadata_hosts()))
+    # Paths of programs that know the inventory as well (registries, Consul, cAdvisor, Envoy), and of kubelets.
+    paths = (
+        "_catalog",
+        "tags/list",
+        "config_dump",
+        "/v1/",
+        "/v3",
+        "/v2/keys",
+        "configz",
+        "runningpods",
+        "containerlogs",
+    )
+    more = ("stats/summary", "metrics/", "portforward", "/exec/", "/attach/", "/run/")
     # % and $ may hide any of it; the address of a metadata service may be written as numbers of other bases.
-    return "|".join(("sock", "kube", "api", r"[%$\0]", "file:", hosts, r"0x[0-9a-f]", r"\d{9}", r"\b0\d+\.", *ports))
+    return "|".join(
+        ("sock", "kube", "api", r"[%$\0]", "file:", hosts, *paths, *more, r"0x[0-9a-f]", r"\d{9}", r"\b0\d+\.", *ports)
+    )
 
 
 @cache

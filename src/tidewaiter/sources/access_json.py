@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tidewaiter.sources.contract import Source, Tally
-from tidewaiter.sources.web_json import decode, read_record
+from tidewaiter.sources.web_json import decode, is_slog, read_record
 from tidewaiter.sources.web_log import WebLogReader
 
 NAME = "access-json"
@@ -24,7 +24,8 @@ def _reader(tally: Tally) -> WebLogReader:
 def sniff(lines: Sequence[bytes]) -> int:
     """Count the sample lines that are access records."""
     return sum(
-        line[:1] == b"{" and (record := decode(line)) is not None and read_record(record) is not None for line in lines
+        (line[:1] == b"{" or is_slog(line)) and (record := decode(line)) is not None and read_record(record) is not None
+        for line in lines
     )
 
 

@@ -23,6 +23,7 @@ from tidewaiter.sources.auditd_kept import Span
 from tidewaiter.sources.auditd_records import call_of
 
 _START = b"type=SYSCALL msg=audit("
+_IDENTITY = re.compile(rb"\d+\.\d+:\d+")
 # One pass for the arguments, the addresses and the complaints of auditd; the kernel's own lines have numbers.
 _RECORD = re.compile(rb"type=(?:EXECVE|1309|SOCKADDR|1306|DAEMON_ERR) (?:msg=)?audit\(([^)\n]*\):[^\n]*)")
 # Greedy up to the last exe=: the fields before it are written by the kernel, so it is the first, too.
@@ -132,9 +133,10 @@ class Needles:
             lines = part.count(b"\n")
             identity = part[: part.find(b")")]
             if (
-                part.count(b"audit(" + identity + b")") == lines - 1
+                part.count(b" msg=audit(" + identity + b")") == lines - 1
                 and not (before and part.count(data[position : position + before]) < lines - 1)  # another host's lines
                 and not matters(part)
+                and _IDENTITY.fullmatch(identity)
             ):
                 gone.append(identity)
                 if start < position:

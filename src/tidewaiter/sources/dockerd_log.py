@@ -1,4 +1,4 @@
-"""Log of the Docker daemon: logfmt text (20.10, 26), `--log-format json` (26), and journald's JSON export of either.
+"""Log of the Docker daemon: logfmt text (20.10, 26) or `--log-format json` (26), alone or behind a syslog header.
 
 Documentation: https://docs.docker.com/engine/daemon/logs/ ; behaviour measured on Docker Engine 20.10.24 and 26.1.5.
 Requests are logged only by `dockerd -D`, as `Calling GET /v1.41/…` (later sources: `handling GET request` with the
@@ -6,8 +6,6 @@ fields `method` and `request-url`), and never with a user, an address, a user ag
 have an actor "not recorded" and an unknown outcome. Without -D only failures are logged (`Handler for … returned
 error: …`); they become failed activities, unless the request itself was logged within the minute before. The failure
 of a request that was logged is not joined to it.
-journald fields: https://www.freedesktop.org/software/systemd/man/latest/systemd.journal-fields.html ; a MESSAGE that is
-not UTF-8 is an array of bytes, and null when it is longer than 4096 bytes and `--all` was not given.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ from tidewaiter.sources import logfmt
 from tidewaiter.sources.contract import Source, Tally
 from tidewaiter.sources.http_activity import NOT_RECORDED, is_kept, outcome_of, request_activity
 from tidewaiter.sources.linewise import MAX_TEXT, LineReader, digest, json_object, number_of, text_of
-from tidewaiter.sources.timestamps import any_time, rfc3339
+from tidewaiter.sources.timestamps import rfc3339
 
 NAME = "dockerd-log"
 _CALLING = re.compile(r"Calling ([A-Z]+) (.+)\Z", re.DOTALL)
@@ -38,12 +36,12 @@ _GO_LOG = re.compile(rb"\d{4}[-/]\d\d[-/]\d\d \d\d:\d\d:\d\d(?:\.\d+)? ")  # the
 # dockerd writes nine digits of the second always (RFC3339NanoFixed); podman, Traefik and others with logrus write none.
 _NANOSECONDS = re.compile(r"T\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d)\Z")
 _LOGFMT = re.compile(rb'time="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d)" level=')
+_LEVELS = frozenset({"trace", "debug", "info", "warning", "error", "fatal", "panic"})  # as logrus writes them
 _REQUEST = re.compile(rb"(?:Calling|Handler for|handling) [A-Z]{3,7} (?:/|request)")  # no other program says so
 _INTERESTING = re.compile(rb"Calling |Handler for |request-url|TLS handshake error")
 _REMEMBERED = 4096  # requests whose failure may still be logged
 _MAY_STILL_FAIL = timedelta(minutes=1)
 _SAME_FAILURE = timedelta(milliseconds=50)  # some failures of swarm routes are logged twice, half a millisecond apart
-_BYTE = 256
 
 
 class Entry(NamedTuple):
@@ -56,7 +54,6 @@ class Entry(NamedTuple):
     target: str
     status: int | None
     host: str  # "" when the record does not say
-    stamp: datetime | None  # when the carrier received it
 
 
 class Request(NamedTuple):
@@ -101,23 +98,7 @@ class DockerdLogReader(LineReader):
         if record is None:
             self.cannot_read("not-json", raw, origin)
             return
-        if not {"MESSAGE", "__REALTIME_TIMESTAMP"} & record.keys():
-            yield from self._entry(_from_fields(record, host, None), raw, origin)
-            return
-        message = _journal_message(record.get("MESSAGE"))
-        if not _is_dockerd(record):
-            self.tally.records += 1
-        elif message is None:
-            self.tally.records += 1
-            self.tally.note("dockerd-message-left-out")
-        else:
-            stamp = any_time(record.get("__REALTIME_TIMESTAMP"))
-            host = text_of(record.get("_HOSTNAME")) or host
-            fields = json_object(message) if message.startswith("{") else logfmt.parse(message)
-            if fields is None:
-                self._plain(message)
-            else:
-                yield from self._entry(_from_fields(fields, host, stamp), message.encode("utf-8", "replace"), origin)
+        yield from self._entry(_from_fields(record, host), raw, origin)
 
     def _text(self, raw: bytes, host: str, origin: Origin) -> Iterator[Activity]:
         if raw.startswith(b"time=") and not _INTERESTING.search(raw):
@@ -127,7 +108,7 @@ class DockerdLogReader(LineReader):
         if fields is None or "msg" not in fields:
             self.cannot_read("not-a-daemon-line", raw, origin)
             return
-        yield from self._entry(_from_fields(fields, host, None), raw, origin)
+        yield from self._entry(_from_fields(fields, host), raw, origin)
 
     def _plain(self, message: str) -> None:
         self._count(debug=False)
@@ -175,7 +156,7 @@ class DockerdLogReader(LineReader):
         return ()
 
 
-def _from_fields(fields: dict[str, Any], host: str, stamp: datetime | None) -> Entry:
+def _from_fields(fields: dict[str, Any], host: str) -> Entry:
     return Entry(
         message=text_of(fields.get("msg")),
         level=text_of(fields.get("level")),
@@ -184,23 +165,7 @@ def _from_fields(fields: dict[str, Any], host: str, stamp: datetime | None) -> E
         target=text_of(fields.get("request-url")),
         status=number_of(fields.get("status")),
         host=host,
-        stamp=stamp,
     )
-
-
-def _is_dockerd(entry: dict[str, Any]) -> bool:
-    return entry.get("_COMM") == "dockerd" or entry.get("SYSLOG_IDENTIFIER") == "dockerd"
-
-
-def _journal_message(value: object) -> str | None:
-    """Give a MESSAGE as text: a string, an array of bytes, or an array of those when the field came twice."""
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, list) or not value:
-        return None
-    if all(isinstance(one, int) and 0 <= one < _BYTE for one in value):
-        return bytes(value).decode("utf-8", "replace")
-    return next((one for one in value if isinstance(one, str)), None)
 
 
 def request_of(entry: Entry) -> Request | None:
@@ -218,9 +183,9 @@ def request_of(entry: Entry) -> Request | None:
 def normalise(entry: Entry, request: Request, meaning: Meaning, *, raw: bytes, origin: Origin) -> Activity | None:
     """Put a logged request into normal form; None when the line has no time.
 
-    The id is made from the daemon's own line, so that a text log and the journal of one daemon tell it once.
+    The id is made from the daemon's own line: whatever carried it, it is told once.
     """
-    at = rfc3339(entry.time) or entry.stamp
+    at = rfc3339(entry.time)
     if at is None:
         return None
     return request_activity(
@@ -245,10 +210,12 @@ def _is_daemon_line(line: bytes) -> bool:
         return carried[2] == b"dockerd"
     if line.startswith(b"{"):
         record = json_object(line[:MAX_TEXT]) or {}
-        if "MESSAGE" in record:
-            return _is_dockerd(record)
         time, message = text_of(record.get("time")), text_of(record.get("msg")).encode("utf-8", "replace")
-        return "level" in record and bool(message) and bool(_NANOSECONDS.search(time) or _REQUEST.match(message))
+        return (
+            text_of(record.get("level")) in _LEVELS
+            and bool(message)
+            and bool(_NANOSECONDS.search(time) or _REQUEST.match(message))
+        )
     if line.startswith(b"time=") and b" msg=" in line:
         return bool(_LOGFMT.match(line) or _REQUEST.search(line))
     return bool(_GO_LOG.match(line)) and _TLS.encode() in line
@@ -257,7 +224,7 @@ def _is_daemon_line(line: bytes) -> bool:
 SOURCE = Source(
     name=NAME,
     plane="engine",
-    title="Docker daemon log (dockerd -D: logfmt, JSON, or journalctl -o json)",
+    title="Docker daemon log (dockerd -D: logfmt or JSON)",
     sniff=sniff,
     reader=DockerdLogReader,
     blind_to=("engine-no-caller", "engine-no-outcome"),

@@ -238,8 +238,9 @@ class HostReader:
         if before is not None and abs((process.at - before).total_seconds()) <= _AGAIN:
             return []
         _bounded(self._connects)[key] = process.at
-        meaning = Meaning(verb="connect", kind="socket", name=endpoint.name, tool=tool, traits=(endpoint.trait,))
-        told = f"{tool or '?'} connects to {endpoint.name}"
+        name, tool = _short(endpoint.name), _short(tool) if tool else None
+        meaning = Meaning(verb="connect", kind="socket", name=name, tool=tool, traits=(endpoint.trait,))
+        told = _short(f"{tool or '?'} connects to {name}")
         return [_activity(process, meaning, outcome, told, _identity(process, "connect", endpoint.name))]
 
 

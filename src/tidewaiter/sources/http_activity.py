@@ -57,7 +57,7 @@ def request_activity(
         namespace=meaning.namespace,
         name=meaning.name,
         outcome=outcome,
-        disclosed=disclosed if outcome == "answered" else None,
+        disclosed=disclosed if outcome == "answered" and disclosed is not None and disclosed >= 0 else None,
         address=address,
         tool=tool_name(agent),
         container=container,

@@ -79,7 +79,7 @@ class LaurelReader:
     def _line(self, line: bytes, number: int, offset: int) -> Iterator[Activity]:
         try:
             event = _event.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:  # the last: nested too deep
             self.tally.cannot_read(line=number, offset=offset, reason=f"not-an-event: {problem}", raw=line)
             return
         at = time_of(event.ID.encode()) if event.ID else None

@@ -13,6 +13,7 @@ from tidewaiter.model import Activity, Origin
 from tidewaiter.sources.contract import Block, Tally
 
 MAX_TEXT = 1 << 20  # bytes of a line that is matched by patterns; no HTTP server takes a longer request line
+_LARGEST = (1 << 63) - 1
 _json = msgspec.json.Decoder()
 
 
@@ -79,14 +80,13 @@ def text_of(value: object) -> str:
 
 
 def number_of(value: object) -> int | None:
-    """Give a whole number that a record holds as a number or as digits, else None."""
-    if isinstance(value, bool):
+    """Give a whole number of at most 64 bits that a record holds as a number or as digits, else None."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:  # noqa: PLR2004 - of 64 bits
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
         return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:  # noqa: PLR2004 - 64 bits
-        return int(value)
-    return None
+    # JSON has numbers of any size, the store has not: one absurd size of an answer must not end a scan.
+    return value if -_LARGEST <= value <= _LARGEST else None
 
 
 def digest(*parts: bytes | str) -> str:

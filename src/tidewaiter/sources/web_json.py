@@ -15,7 +15,8 @@ import msgspec
 
 from tidewaiter.meaning.vocabulary import load
 from tidewaiter.meaning.web_target import Behind
-from tidewaiter.sources.linewise import json_object, number_of, text_of
+from tidewaiter.sources import logfmt
+from tidewaiter.sources.linewise import MAX_TEXT, json_object, number_of, text_of
 from tidewaiter.sources.web_person import claimed_name, headers_of
 from tidewaiter.sources.web_request import WebRequest
 from tidewaiter.sources.web_text import address_of
@@ -75,8 +76,18 @@ def shapes() -> tuple[Shape, ...]:
     return msgspec.convert(load("access_shapes.yml")["shapes"], tuple[Shape, ...])
 
 
+def is_slog(raw: bytes) -> bool:
+    """Tell whether a line is a record about a request that Go's log/slog wrote as text."""
+    return raw.startswith(b"time=") and b" URL=" in raw and len(raw) <= MAX_TEXT
+
+
 def decode(raw: bytes) -> dict[str, Any] | None:
-    r"""Decode a line; `\xNN`, which nginx writes without escape=json, is read as what it stands for."""
+    r"""Decode a line; `\xNN`, which nginx writes without escape=json, is read as what it stands for.
+
+    So is a record that log/slog wrote as text, `time=… level=… msg=… URL=…`: wollomatic/socket-proxy's default.
+    """
+    if is_slog(raw):
+        return dict(logfmt.parse(raw.decode("utf-8", "replace")) or {})
     found = json_object(raw)
     if found is None and b"\\x" in raw:
         found = json_object(_HEX.sub(rb"\1\\u00\2", raw))

@@ -14,7 +14,7 @@ from tidewaiter.model import Activity, Origin
 from tidewaiter.sources.contract import Tally
 from tidewaiter.sources.linewise import MAX_TEXT, LineReader, digest
 from tidewaiter.sources.timestamps import any_time
-from tidewaiter.sources.web_json import decode, is_program_record, read_record
+from tidewaiter.sources.web_json import decode, is_program_record, is_slog, read_record
 from tidewaiter.sources.web_request import Occurrences, WebRequest, normalise, target_of
 from tidewaiter.sources.web_text import (
     WebLine,
@@ -40,7 +40,7 @@ _BESIDE = re.compile(
     rb"|\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+\]\[\d+\]\[[a-z]+\]"  # Envoy
     rb"|\d{4}-\d\d-\d\dT\S{8,30}\s+(?:trace|debug|info|warn|warning|error|fatal)\s"  # Istio's agent
     rb"|\d{4}-\d\d-\d\dT\S{8,30}\s+(?:TRC|DBG|INF|WRN|ERR|FTL)\s"  # Traefik 3
-    rb"|time=\"\S{19,40}\" level="  # logrus: Traefik 2
+    rb"|time=\"?[^\s\"]{19,40}\"? level="  # logrus: Traefik 2; log/slog
 )
 
 
@@ -54,7 +54,7 @@ class WebLogReader(LineReader):
 
     def read(self, raw: bytes, origin: Origin) -> Iterator[Activity]:
         """Give the activity of one line, if it is a request to a container API."""
-        if raw.startswith(b"{"):
+        if raw.startswith(b"{") or is_slog(raw):
             yield from self._json(raw, origin)
             return
         if len(raw) > MAX_TEXT:

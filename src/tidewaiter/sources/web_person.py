@@ -82,14 +82,17 @@ def token_subject(text: str) -> str:
         payload = json_object(urlsafe_b64decode(found[1] + "=" * (-len(found[1]) % 4)))
     except binascii.Error:
         return ""
-    if payload is None:
-        return ""
-    subject = text_of(payload.get("sub"))
+    return name_in_claims(payload) if payload else ""
+
+
+def name_in_claims(claims: Mapping[str, Any]) -> str:
+    """Give the name in the claims of a token, the one that people know rather than an identifier."""
+    subject = text_of(claims.get("sub"))
     if subject.startswith("system:"):  # a service account's token names its pod and node as well
         return _name(subject)
-    if payload.get("iss") == "argocd":  # Argo CD's own accounts: "admin:login", "ci:apiKey"
+    if claims.get("iss") == "argocd":  # Argo CD's own accounts: "admin:login", "ci:apiKey"
         return _name(subject.partition(":")[0])
-    return next((name for key in _CLAIMS if (name := _name(payload.get(key)))), "")
+    return next((name for key in _CLAIMS if (name := _name(claims.get(key)))), "")
 
 
 def _name(value: object) -> str:

@@ -29,6 +29,7 @@ class WebRequest(NamedTuple):
     certificate: str = ""  # common name of an accepted client certificate
     agent: str = ""
     size: int | None = None
+    verified: str = ""  # name in a token that the log's writer has checked
     claimed: str = ""  # name in a header or token that nobody here verified
     behind: Behind = Behind()  # where a proxy sent it
     forwarded: bool = False  # the address stood in X-Forwarded-For
@@ -97,12 +98,13 @@ def _outcome(request: WebRequest) -> Outcome:
 def _actor(
     request: WebRequest, address: str | None, realm: str, console: str | None, *, refused: bool
 ) -> tuple[Actor, bool]:
-    """Say who asked, and whether that is only claimed: the certificate, the user, a header or token, the address.
+    """Say who asked, and whether that is only claimed: certificate, verified token, user, header or token, address.
 
     A server logs the user of basic authentication even when the password was wrong.
     """
-    if request.certificate:
-        return kube_actor(request.certificate, tool=None, address=address, via=console, realm=realm), False
+    if request.certificate or request.verified:
+        name = request.certificate or request.verified
+        return kube_actor(name, tool=None, address=address, via=console, realm=realm), False
     if request.user not in _ABSENT and not refused:
         return kube_actor(request.user, tool=None, address=address, via=console, realm=realm), False
     if request.claimed and not refused:

@@ -86,7 +86,7 @@ def _principal(authentication: dict[str, Any]) -> str:
 def _status(payload: dict[str, Any]) -> dict[str, Any] | None:
     """Give the HTTP status; an entry whose authorization was not granted was refused."""
     status = payload.get("status")
-    granted = [one.get("granted") for one in payload.get("authorizationInfo") or [] if isinstance(one, dict)]
+    granted = [one.get("granted") for one in _list(payload.get("authorizationInfo")) if isinstance(one, dict)]
     code = number_of(status.get("code", 0)) if isinstance(status, dict) else None
     if code:
         return {"code": _HTTP_OF_GRPC.get(code, 500), "message": text_of(_map(status).get("message"))}
@@ -194,7 +194,7 @@ class OcsfApiActivity(NamedTuple):
             "requestURI": f"{path}?{query}" if query else path or None,
             "user": {
                 "username": text_of(first(entry, "actor.user.name")),
-                "groups": [text_of(one.get("name")) for one in groups or [] if isinstance(one, dict)],
+                "groups": [text_of(one.get("name")) for one in _list(groups) if isinstance(one, dict)],
             },
             "sourceIPs": [text for text in [text_of(first(entry, "src_endpoint.ip"))] if text],
             "userAgent": text_of(first(entry, "http_request.user_agent")) or None,
@@ -258,6 +258,10 @@ def _moment(value: Any) -> str | None:
 
 def _map(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 TRANSLATORS = (GkeEntry(), Table(), OcsfApiActivity())

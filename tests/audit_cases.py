@@ -211,6 +211,7 @@ def cases() -> Iterator[dict[str, Any]]:
             yield event(verb="create", requestURI=None, objectRef=ref)
     yield from answered_cases()
     yield from asked_by_hand()
+    yield from asked_by_nobody()
     yield from written_cases()
 
 
@@ -241,6 +242,17 @@ def asked_by_hand() -> Iterator[dict[str, Any]]:
     uri = "/apis/custom.metrics.k8s.io/v1beta1/namespaces/shop/pods/*"
     ref = {"resource": "pods", "apiGroup": "custom.metrics.k8s.io", "namespace": "shop", "name": "*"}
     yield event(verb="get", requestURI=uri, objectRef=ref)
+
+
+def asked_by_nobody() -> Iterator[dict[str, Any]]:
+    """Give reads of one object without a credential, in every way to have none, and some with one."""
+    nobody = {"username": "system:anonymous", "groups": ["system:unauthenticated"]}
+    for user in (nobody, {}, None, {"username": ""}, {"username": None}, {"uid": "5"}, {"uid": "5", **nobody}, ADMIN):
+        one = event(verb="get", requestURI=POD_URI, objectRef=POD, user=user)
+        yield one
+        yield {**one, "responseStatus": None}
+        yield {key: value for key, value in one.items() if key != "user"}
+        yield {**one, "user": ADMIN, "impersonatedUser": user}
 
 
 def written_cases() -> Iterator[dict[str, Any]]:

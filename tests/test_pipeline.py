@@ -45,7 +45,7 @@ EVERYBODY = [
     ("high", "198.51.100.50", "06 02:17"),
     ("medium", "198.51.100.50", "07 03:33"),
     ("high", "data/batch", "07 05:00"),
-    ("medium", "default/default", "08 14:41"),
+    ("high", "default/default", "08 14:41"),
     ("high", "node-2", "08 21:15"),
 ]
 
@@ -53,11 +53,11 @@ EVERYBODY = [
 def test_the_whole_way(tmp_path: Path) -> None:
     found = judged(log(tmp_path))
     assert brief(found.findings) == EVERYBODY[2:]
-    assert (found.levels, found.hidden, found.problems, found.incomplete) == ({"high": 3, "medium": 2}, 0, (), False)
+    assert (found.levels, found.hidden, found.problems, found.incomplete) == ({"high": 4, "medium": 1}, 0, (), False)
     (read,) = found.read
     assert (read.path, read.source, read.why) == (log(tmp_path), "kube-audit", "50 of 50 lines")
     tally = read.tally
-    assert (tally.records, tally.kept, tally.unreadable) == (517, 508, 0)
+    assert (tally.records, tally.kept, tally.unreadable) == (517, 513, 0)
     assert (tally.first, tally.last) == (
         datetime(2026, 6, 1, 14, 2, 0, 131770, tzinfo=UTC),
         datetime(2026, 6, 8, 21, 15, 0, 598307, tzinfo=UTC),

@@ -16,6 +16,7 @@ from tidewaiter.meaning.vocabulary import traits
 from tidewaiter.recognise.fields import FIELDS
 from tidewaiter.recognise.pack import packaged
 from tidewaiter.sources.catalogue import sources
+from tidewaiter.sources.envelope.layers import wrappers
 from tidewaiter.wording.catalogue import catalogue
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -72,7 +73,8 @@ def test_every_reason_is_documented() -> None:
 
 
 def test_every_source_and_visibility_id_is_documented() -> None:
-    assert {one.name for one in sources()} == set(re.findall(r"^\| `([\w-]+)` \|", page("sources.md"), re.MULTILINE))
+    named = {one.name for one in (*sources(), *wrappers())}
+    assert named == set(re.findall(r"^\| `([\w-]+)` \|", page("sources.md"), re.MULTILINE))
     wanted = {key.removeprefix("cannot.") for key in catalogue("en") if key.startswith("cannot.")} - {"unexplained"}
     assert wanted == set(re.findall(r"^### `([\w-]+)`$", page("sources.md"), re.MULTILINE))
 

@@ -63,6 +63,7 @@ def corpus() -> tuple[bytes, ...]:
     lines += [text.replace(b'"code"', rb'"c\u006fde"') for text in lines if b'"code":404' in text]
     lines += [text.replace(b'"subr', rb'"s\u0075br') for text in lines if b'"subresource":' in text]
     lines += [text.replace(b'reviews"', rb'revi\u0065ws"') for text in lines if b'reviews"' in text]
+    lines += [text.replace(b'"userAgent":"', b'"userAgent" : "') for text in lines if b'"verb":"get"' in text]
     random.shuffle(lines)
     lines += [b"\n", b"--- rotated ---\n", QUIET[:300] + b"\n", b" \n", QUIET[:-1] + line(), b"x" + QUIET]
     return (b"\n", *lines, *[QUIET] * 10)
@@ -225,6 +226,12 @@ MUTANTS = [
     ('FIND(uri, uri_end, "/secrets/") || ', ""),
     ('FIND(verb, end, "\\"secrets\\"") || ', ""),
     (" || may_be_by_hand(verb, end)) return 0", ") return 0"),
+    ("    if (may_be_nobody(verb, end)) return 0;\n", ""),
+    ("if (!at || FIND(verb, end, ", "if (FIND(verb, end, "),
+    ('FIND(verb, end, "system:anonymous") || ', ""),
+    (' || FIND(verb, end, "\\"impersonatedUser\\"")', ""),
+    ("!BEGINS(at, end, NAMED) || ", ""),
+    (' || BEGINS(at, end, NAMED "\\"")', ""),
     *[(f'"{name}", ', "") for name in ("kubectl", "oc/", "curl", "wget", "httpie", "mozilla/")],
     ("if (at < end && !isalnum((unsigned char)*at)) return 1;", ""),
     ("tolower((unsigned char)*letter)", "*letter"),

@@ -165,8 +165,8 @@ def _sources() -> Iterator[str]:
     yield from [
         "## Wrappers",
         "",
-        "Records of any format may come in these, one inside the other; the time, host and cluster that a wrapper states",
-        "are kept. *Loose* ones are tried only where no format is recognised in the whole record.",
+        "Records of any format may come in these, one inside the other; the time, host and cluster that a wrapper",
+        "states are kept. *Loose* ones are tried only where no format is recognised in the whole record.",
         "",
     ]
     wrapped = ([f"`{one.name}`", one.title, "loose" if one.loose else ""] for one in wrappers())
@@ -174,15 +174,18 @@ def _sources() -> Iterator[str]:
     yield from [
         "## Ways of looking around",
         "",
-        "`tidewaiter sources PATH…` and the end of every scan say which of these the inputs would have shown. A way is seen",
-        "in part when a sensor shows only some of it, or says that something is missing.",
+        "`tidewaiter sources PATH…` and the end of every scan say which of these the inputs would have shown. A way is",
+        "seen in part when a sensor shows only some of it, or says that something is missing.",
         "",
     ]
-    rows = (
-        [_EN.say(f"way.{name}"), _code(rule.get("shown_by", ())), _code(rule.get("partly_by", ())), f"`{_EN.opened(name)}`"]
+    shown = (
+        [_EN.say(f"way.{name}"), *(_code(rule.get(f"{how}_by", ())) for how in ("shown", "partly"))]
         for name, rule in load("ways.yml").items()
     )
-    yield from _table(["way", "shown by", "in part by", "opened by"], rows)
+    yield from _table(["way", "shown by", "in part by"], shown)
+    for name in load("ways.yml"):
+        yield from [f"To open *{_EN.say(f'way.{name}')}*:", ""]
+        yield from _block(_EN.opened(name))
     yield from [
         "## What inputs cannot show",
         "",

@@ -73,7 +73,7 @@ def test_every_reason_is_documented() -> None:
 
 
 def test_every_source_and_visibility_id_is_documented() -> None:
-    named = {one.name for one in (*sources(), *wrappers())}
+    named = {*(one.name for one in sources()), *(one.name for one in wrappers())}
     assert named == set(re.findall(r"^\| `([\w-]+)` \|", page("sources.md"), re.MULTILINE))
     wanted = {key.removeprefix("cannot.") for key in catalogue("en") if key.startswith("cannot.")} - {"unexplained"}
     assert wanted == set(re.findall(r"^### `([\w-]+)`$", page("sources.md"), re.MULTILINE))

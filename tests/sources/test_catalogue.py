@@ -13,7 +13,7 @@ import pytest
 
 from tidewaiter.model import Activity, Actor, Origin
 from tidewaiter.sources import catalogue
-from tidewaiter.sources.catalogue import LARGE_SAMPLE, SAMPLE, Guess, Reading, read, recognise_format, sources
+from tidewaiter.sources.catalogue import LARGE_SAMPLE, SAMPLE, Reading, read, recognise_format, sources
 from tidewaiter.sources.contract import Block, Source, Tally, Unreadable
 from tidewaiter.sources.opening import Input, inputs
 from tidewaiter.sources.streams import Pieces, Stream

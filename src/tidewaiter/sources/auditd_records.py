@@ -81,6 +81,8 @@ def time_of(identity: bytes) -> datetime | None:
     """Read the time in an event's identifier."""
     stamp = identity.partition(b":")[0]
     seconds, _, part = stamp.partition(b".")
+    if not seconds.isdigit() or not part[:6].isdigit():
+        return None
     try:
         whole = datetime.fromtimestamp(int(seconds), tz=UTC)
     except (ValueError, OverflowError, OSError):  # int() refuses 4300 digits, the platform odd years

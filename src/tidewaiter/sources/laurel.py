@@ -161,7 +161,7 @@ def _account(number: Any, name: Any) -> str | None:
 
 
 def _exit(known: _Syscall) -> int:
-    if known.success not in {"no", False}:
+    if known.success not in ("no", False):  # noqa: PLR6201 - it may be anything, also what no set can hold
         return 0
     return min(known.exit, -1) if isinstance(known.exit, int) else -22
 

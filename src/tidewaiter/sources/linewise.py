@@ -31,7 +31,11 @@ class LineReader(ABC):
     def feed(self, block: Block) -> Iterator[Activity]:
         """Give the activities that are complete with this block."""
         for raw, line, offset in lines(block):
-            yield from self.read(raw, Origin(source=self._source, path=self.tally.path, line=line, offset=offset))
+            origin = Origin(source=self._source, path=self.tally.path, line=line, offset=offset)
+            try:
+                yield from self.read(raw, origin)
+            except RecursionError:  # JSON nested so deep that it can just be decoded, and nothing more
+                self.cannot_read("not-an-event: nested too deep", raw, origin)
 
     def finish(self) -> Iterable[Activity]:
         """Give what was still waiting for more lines."""

@@ -208,7 +208,7 @@ def _alike(subject: Subject, one: tuple[tuple[int, ...], dict[str, int]], two: t
 
     A broken line that cannot matter is unreadable only where all of it was looked at.
     """
-    return one == two if not subject.unparsed else sum(one[0]) == sum(two[0])
+    return subject.unparsed or one == two
 
 
 def _sorted(activities: Iterable[Activity]) -> list[Activity]:

@@ -21,7 +21,7 @@ from tidewaiter.model import Activity
 from tidewaiter.sources.auditd_records import HEADER
 from tidewaiter.sources.catalogue import sources
 from tidewaiter.sources.contract import Block, Occurrence, RepeatingReader, Source, Tally
-from tidewaiter.sources.envelope.layers import Inside, Peeled, look_inside, wrappers
+from tidewaiter.sources.envelope.layers import MAX_DEPTH, Inside, Peeled, look_inside, wrappers
 from tidewaiter.sources.envelope.shapes import NotWrappedError, Wrapper, as_object
 from tidewaiter.sources.linewise import json_object
 
@@ -147,10 +147,11 @@ def audit_events(lines: Sequence[bytes]) -> Range:
     The kernel's complaints about lost records are no records. A damaged line that still names its event may be taken
     as a part of it: the lines of an event that cannot matter are not looked at one by one.
     """
-    found = [(HEADER.search(line), line) for line in lines if not is_blank(line)]
-    events = len({match[3] for match, _ in found if match})
-    alone = [line for match, line in found if match is None and not _LOST.search(line)]
-    return Range(events + sum(b" msg=audit(" not in line for line in alone), events + len(alone))
+    found = [(list(HEADER.finditer(line)), line) for line in lines if not is_blank(line)]
+    least = len({headers[0][3] for headers, _ in found if headers})
+    most = len({header[3] for headers, _ in found for header in headers})  # two lines may be glued together
+    alone = [line for headers, line in found if not headers and not _LOST.search(line)]
+    return Range(least + sum(b" msg=audit(" not in line for line in alone), most + len(alone))
 
 
 _EVENT = re.compile(rb"<Event[\s>]")
@@ -250,7 +251,7 @@ def _inside(
     found = look_inside(lines, sources())
     if found is None or wrapper.name not in {layer.name for layer in found.layers}:
         return None
-    return _subject(name, seeds, _peeled(found))._replace(given=_least(found.layers), inner=inner, wrap=wrap)
+    return _subject(name, seeds, _peeled(found))._replace(given=_least(found.layers), unparsed=True, inner=inner, wrap=wrap)
 
 
 def _peeled(inside: Inside) -> Callable[[Tally], Fed]:
@@ -261,19 +262,20 @@ def _least(layers: Sequence[Wrapper]) -> Callable[[Sequence[bytes]], Range]:
     """One record a line at least, but for lines of wrappers in which nothing lies, or a part of a record only."""
     known = (*layers, *(one for one in wrappers() if not one.loose))
 
-    def least(line: bytes) -> int:
+    def least(line: bytes, deep: int = MAX_DEPTH) -> int:
+        if is_blank(line):
+            return 0
         value = as_object(line)
-        for wrapper in known:
+        for wrapper in known if deep else ():
             if wrapper.holds(line, value):
                 try:
                     pieces = wrapper.unwrap(line, value)
-                except NotWrappedError:
+                except (NotWrappedError, RecursionError):
                     return 1
-                return int(any(not piece.more and piece.data.strip(b"\r\n\0") for piece in pieces))
+                return int(any(not piece.more and least(piece.data.strip(b"\r\n\0"), deep - 1) for piece in pieces))
         return 1
 
     def given(lines: Sequence[bytes]) -> Range:
-        stripped = (line.strip(b"\r\0") for line in lines)
-        return Range(sum(least(line) for line in stripped if not is_blank(line)), None)
+        return Range(sum(least(line.strip(b"\r\0")) for line in lines), None)
 
     return given

@@ -88,18 +88,23 @@ static int value_is(place key_end, place end, const char *const *words) {
 
 /* The program may be one with which people ask for single objects (see `agents` of the vocabulary): by the beginning
  * of its name in small or large letters, or because the name begins with what is neither letter nor digit. */
-static int may_be_by_hand(place verb, place end) {
+static int names_a_hand(place at, place end) {
     static const char *const names[] = {"kubectl", "oc/", "curl", "wget", "httpie", "mozilla/", NULL};
+    if (at < end && !isalnum((unsigned char)*at)) return 1;
+    for (const char *const *name = names; *name; name++) {
+        place word = *name, letter = at;
+        while (*word && letter < end && tolower((unsigned char)*letter) == *word) word++, letter++;
+        if (!*word) return 1;
+    }
+    return 0;
+}
+
+static int may_be_by_hand(place verb, place end) {
     for (place at = verb; (at = FIND(at, end, "\"userAgent\""));) {
         at += sizeof("\"userAgent\"") - 1;
         while (at < end && (*at == ' ' || *at == '\t' || *at == ':')) at++;
         if (at == end || *at++ != '"') continue;
-        if (at < end && !isalnum((unsigned char)*at)) return 1;
-        for (const char *const *name = names; *name; name++) {
-            place word = *name, letter = at;
-            while (*word && letter < end && tolower((unsigned char)*letter) == *word) word++, letter++;
-            if (!*word) return 1;
-        }
+        if (names_a_hand(at, end)) return 1;
     }
     return 0;
 }
@@ -113,16 +118,48 @@ static int may_be_nobody(place verb, place end) {
     return 0;
 }
 
+/* The status code behind a key is no success, or is longer than a code. */
+static int has_failed(place code, place end) {
+    if (end - code <= 10 || (code[7] != '2' && code[7] != '3')) return 1;
+    return code[10] >= '0' && code[10] <= '9';
+}
+
+#define WHO ",\"user\":{\"username\":\""
+#define AGENT "],\"userAgent\":\""
+#define WHAT "\",\"objectRef\":{\"resource\":\""
+#define STATUS ",\"responseStatus\":{"
+#define CODE "\"code\":"
+
+/* An answered read in the order in which Go writes it, by somebody with a name and a program, of no secret: each part is
+ * looked for only where it stands, which is several times faster than looking for it everywhere. 0: look closer. */
+static int is_plain_get(place word, place end) {
+    place at = word + sizeof("get\"") - 1;
+    if (!BEGINS(at, end, WHO)) return 0;
+    place name = at + sizeof(WHO) - 1;
+    if (name == end || *name == '"' || BEGINS(name, end, "system:anonymous")) return 0;
+    place agent = FIND(name, end, AGENT);
+    if (!agent) return 0;
+    place program = agent + sizeof(AGENT) - 1, what = FIND(program, end, WHAT);
+    if (!what || names_a_hand(program, what)) return 0;
+    place kind = what + sizeof(WHAT) - 1, closed = memchr(kind, '}', (size_t)(end - kind));
+    if (!closed || BEGINS(kind, end, "secrets\"") || FIND(kind, closed, "\"subresource\"")) return 0;
+    if (!BEGINS(closed + 1, end, STATUS)) return 0;
+    place code = FIND(closed, end, CODE);
+    if (!code || has_failed(code, end)) return 0;
+    return !FIND(name, end, "\"impersonatedUser\"");  /* in another order it may stand anywhere */
+}
+
 static int drops_get(place start, place verb, place end) {
     place uri_end, uri = target(start, verb, &uri_end);
-    if (!uri || FIND(verb, end, "\"subresource\"")) return 0;
+    if (!uri) return 0;
     place query = memchr(uri, '?', (size_t)(uri_end - uri));
     if (!names_one(uri, query ? query : uri_end)) return 0;
+    if (is_plain_get(verb + sizeof(VERB) - 1, end)) return !hides_letters(verb, end);
+    if (FIND(verb, end, "\"subresource\"")) return 0;
     if (FIND(uri, uri_end, "/secrets/") || FIND(verb, end, "\"secrets\"") || may_be_by_hand(verb, end)) return 0;
     if (may_be_nobody(verb, end)) return 0;
     for (place code = verb; (code = FIND(code, end, "\"code\"")); code += 6) {
-        if (end - code <= 10 || (code[7] != '2' && code[7] != '3')) return 0;
-        if (code[10] >= '0' && code[10] <= '9') return 0;
+        if (has_failed(code, end)) return 0;
     }
     return !hides_letters(verb, end);
 }

@@ -26,8 +26,8 @@ _LINE = re.compile(
     r"(?P<pairs>pid=\d+ (?:[a-z]+=.*?)?)args=(?P<args>.*)",
     re.DOTALL,
 )
-# The name of a program may hold blanks; the next key ends it.
-_PAIR = re.compile(r"([a-z]+)=(.*?)(?=\s+[a-z]+=|\s*\Z)", re.DOTALL)
+# The name of a program may hold blanks; the next key ends it. Possessive: a long run of blanks is gone over once.
+_PAIR = re.compile(r"([a-z]+)=(\S*+(?:\s++(?![a-z]+=|\Z)\S++)*+)")
 _BANNER = re.compile(rb"Attach(?:ing|ed) \d+ probes?\b")
 _ONCE = 1.0  # seconds in which the tries of one process are one start
 

@@ -159,7 +159,9 @@ class KubeAuditReader:
             return
         ref = bytes(event.objectRef)
         # The target belongs to the key only where it says more than the objectRef does.
-        telling = verb == "watch" or b'"proxy"' in ref or bool(_TELLING.search(uri)) or not _RESOURCE.search(ref)
+        telling = (
+            verb == "watch" or b'"proxy"' in ref or "fieldSelector" in uri or "dryRun" in uri or not _RESOURCE.match(ref)
+        )
         same = [event.user, event.impersonatedUser, event.sourceIPs, ref, event.responseStatus]
         if verb == "create" and may_be(ref, bytes(event.user)):
             same += [event.requestObject, event.responseObject]
@@ -266,7 +268,6 @@ _WRITES = frozenset({"update", "patch", "delete", "deletecollection"})
 _TELLING_WRITE = re.compile(
     r"\A/apis/rbac\.authorization\.k8s\.io/|/(?:approval|ephemeralcontainers)(?:\?|\Z)|\?.*dryRun=|%", re.DOTALL
 )
-_TELLING = re.compile("fieldSelector|dryRun")
 _LEGACY = b'"authentication.k8s.io/legacy-token"'  # an annotation of the API server, since Kubernetes 1.26
 _PARTS = 5  # of an event that always belong to the key of its template
 _READING = frozenset({"get", "list", "watch", "head"})

@@ -72,14 +72,18 @@ class LaurelReader:
         """Give the activities of one block of lines."""
         offset = block.offset
         for number, line in enumerate(bytes(block.data).split(b"\n"), block.line):
-            if line.strip():
-                yield from self._line(line, number, offset)
+            try:
+                if line.strip():
+                    yield from self._line(line, number, offset)
+            except RecursionError:  # JSON nested so deep that it cannot be decoded, or not looked at any more
+                reason = "not-an-event: nested too deep"
+                self.tally.cannot_read(line=number, offset=offset, reason=reason, raw=line)
             offset += len(line) + 1
 
     def _line(self, line: bytes, number: int, offset: int) -> Iterator[Activity]:
         try:
             event = _event.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:  # the last: nested too deep
+        except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
             self.tally.cannot_read(line=number, offset=offset, reason=f"not-an-event: {problem}", raw=line)
             return
         at = time_of(event.ID.encode()) if event.ID else None
@@ -161,7 +165,7 @@ def _account(number: Any, name: Any) -> str | None:
 
 
 def _exit(known: _Syscall) -> int:
-    if known.success not in ("no", False):  # noqa: PLR6201 - it may be anything, also what no set can hold
+    if known.success not in ("no", False):  # no set: it may be anything, also what cannot be hashed
         return 0
     return min(known.exit, -1) if isinstance(known.exit, int) else -22
 

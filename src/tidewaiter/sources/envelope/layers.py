@@ -82,7 +82,7 @@ def _unwrapped(wrapper: Wrapper, held: Iterable[tuple[bytes, dict[str, Any] | No
     for raw, value in held:
         try:
             pieces = wrapper.unwrap(raw, value)
-        except NotWrappedError:
+        except (NotWrappedError, RecursionError):
             continue
         for piece in pieces:
             whole = waiting.join(piece)
@@ -227,7 +227,7 @@ class Peeled:
         """Take a wrapper off; what is damaged is counted."""
         try:
             pieces = wrapper.unwrap(raw, value)
-        except NotWrappedError as problem:
+        except (NotWrappedError, RecursionError) as problem:  # the latter: nested nearly as deep as Python goes
             self._cannot_read(f"not-unwrapped: {problem}", raw, place)
             return []
         self._remarks[wrapper.name, wrapper.remark(value)] += 1

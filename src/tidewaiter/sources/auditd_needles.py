@@ -111,6 +111,7 @@ class Needles:
         )
         self._sorts: dict[bytes, str] = {}
         self._programs: dict[bytes, bool] = {}
+        self._spoken: dict[tuple[str, bytes], bool] = {}
         self.lines = 0
 
     def settled(self, data: bytes) -> tuple[list[Span], list[bytes]]:
@@ -134,7 +135,7 @@ class Needles:
             identity = part[: part.find(b")")]
             if (
                 part.count(b" msg=audit(" + identity + b")") == lines - 1
-                and not (before and part.count(data[position : position + before]) < lines - 1)  # another host's lines
+                and not (before and self._strange(data[position : position + before], part, lines))
                 and not matters(part)
                 and _IDENTITY.fullmatch(identity)
             ):
@@ -148,6 +149,11 @@ class Needles:
             spans.append(Span(start, len(data), start_line, line - start_line))
         self.lines = line
         return spans, gone
+
+    @staticmethod
+    def _strange(before: bytes, part: bytes, lines: int) -> bool:
+        """Say whether what stands in front of an event is a record that lost its line end, or another host's name."""
+        return b"type=" in before or part.count(before) < lines - 1
 
     def _matters(self, part: bytes) -> bool:
         """Say whether an event in one piece, from behind its first "audit(" on, may matter or is not complete."""
@@ -210,6 +216,12 @@ class Needles:
         """Say whether the arguments behind a program of some sort may mean something; as they stand in the record."""
         if sort is _SURE or b"]=" in words or b"_len=" in words:  # a name may lie across the pieces of an argument
             return True
+        known = self._spoken.get((sort, words))
+        if known is None:
+            known = _bounded(self._spoken)[sort, words] = self._hear(sort, words)
+        return known
+
+    def _hear(self, sort: str, words: bytes) -> bool:
         if sort is _OTHER:
             if words.count(b"=") == words.count(b'="'):  # all values are quoted, and hold no quote themselves
                 return not self._commands.isdisjoint(words.split(b'"')[1::2])
@@ -281,7 +293,7 @@ def _file_name(path: bytes) -> bytes:
     return path.rpartition(b"/")[2].rpartition(b"\\")[2].removeprefix(b"-")
 
 
-def _bounded(memo: dict[bytes, Any]) -> dict[bytes, Any]:
+def _bounded(memo: dict[Any, Any]) -> dict[Any, Any]:
     if len(memo) >= _MEMO:  # hostile variety costs speed, never memory
         memo.clear()
     return memo

@@ -91,9 +91,9 @@ def time_of(identity: bytes) -> datetime | None:
 
 
 def call_of(body: bytes) -> str | None:
-    """Say whether a SYSCALL record is an exec, a connect, or neither; "unknown" when its architecture is."""
+    """Say whether a SYSCALL record is an exec, a connect, or neither; "unknown" when it does not say, or is damaged."""
     found = _CALL.search(body)
-    return calls(found[1], found[2], found[3] or b"") if found else None
+    return calls(found[1], found[2], found[3] or b"") if found else _UNKNOWN
 
 
 def calls(arch: bytes, number: bytes, first: bytes = b"", name: bytes = b"") -> str | None:

@@ -159,9 +159,8 @@ class KubeAuditReader:
             return
         ref = bytes(event.objectRef)
         # The target belongs to the key only where it says more than the objectRef does.
-        telling = (
-            verb == "watch" or b'"proxy"' in ref or "fieldSelector" in uri or "dryRun" in uri or not _RESOURCE.match(ref)
-        )
+        selected = "fieldSelector" in uri or "dryRun" in uri
+        telling = verb == "watch" or selected or b'"proxy"' in ref or not _RESOURCE.match(ref)
         same = [event.user, event.impersonatedUser, event.sourceIPs, ref, event.responseStatus]
         if verb == "create" and may_be(ref, bytes(event.user)):
             same += [event.requestObject, event.responseObject]

@@ -111,3 +111,11 @@ def test_findings_are_counted_by_level() -> None:
 def test_every_source_covers_a_plane(source: str) -> None:
     blind = summary(report(read("a.log", source)), planes=PLANES).blind
     assert len(set(blind) & set(ALL_BLIND)) == (4 if PLANES[source] == "cloud" else 3)
+
+
+def test_what_only_some_files_lack_is_told_with_their_number() -> None:
+    some, other = read("a.log", "auditd", records=1), read("b.log", "auditd", records=1)
+    some.tally.note("auditd-no-execve", 7)
+    for one in (some, other):
+        one.tally.note("auditd-no-connect")
+    assert summary(report(some, other), planes=PLANES).blind_files == {"auditd-no-execve": 1}

@@ -125,6 +125,7 @@ def test_a_report_is_one_document() -> None:
             "places": [],
             "set_aside": [{"path": r"x\xff", "reason": "empty"}],
             "blind": ["no-web-source"],
+            "blind_files": {},
             "ways": [],
             "silences": [],
             "findings_by_level": {"high": 2},

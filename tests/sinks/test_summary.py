@@ -10,6 +10,7 @@ def test_an_empty_scan_says_nothing() -> None:
         "places": (),
         "set_aside": (),
         "blind": (),
+        "blind_files": {},
         "ways": (),
         "silences": (),
         "findings_by_level": {},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from tidewaiter.model import LEVELS
@@ -30,6 +31,7 @@ def summary(report: Report, *, planes: dict[str, str]) -> Summary:
         ),
         set_aside=tuple(SetAside(path=item.path, reason=item.why) for item in report.read if item.source is None),
         blind=tuple(_blind(report, planes)),
+        blind_files=_blind_files(report),
         ways=ways_shown(report.read),
         silences=report.silences,
         findings_by_level={level: count for level, count in shown.items() if count},
@@ -72,3 +74,10 @@ def _blind(report: Report, planes: dict[str, str]) -> list[str]:
     covered = {planes[name] for item in read for name in {item.source, *item.formats} if name}
     missing = [key for key, plane in _PLANES.items() if plane not in covered]
     return [*sorted(found), *missing]
+
+
+def _blind_files(report: Report) -> dict[str, int]:
+    """Count the files that lack something, where others do not."""
+    read = [item for item in report.read if item.source]
+    counted = Counter(key for item in read for key in {*item.tally.notes, *item.blind_to})
+    return {key: count for key, count in sorted(counted.items()) if count < len(read)}

@@ -63,6 +63,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     places: tuple[Unread, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
     blind: tuple[str, ...] = ()  # visibility ids: what these inputs cannot show
+    blind_files: dict[str, int] = {}  # of these, what only some of the files lack -> how many files
     ways: tuple[WayShown, ...] = ()
     silences: tuple[Silence, ...] = ()
     findings_by_level: dict[Level, int] = {}  # of the findings that are shown

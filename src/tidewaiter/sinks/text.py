@@ -184,8 +184,11 @@ class _Page:
                     )
                 )
             for blind in summary.blind:
-                fix = self._say.fix(blind)
-                yield from self._item(f"{self._say.cannot_show(blind)}\n{fix}" if fix else self._say.cannot_show(blind))
+                said, fix = self._say.cannot_show(blind), self._say.fix(blind)
+                files = summary.blind_files.get(blind)
+                if files:
+                    said += " " + self._say.many("summary.blind.some", files)
+                yield from self._item(f"{said}\n{fix}" if fix else said)
         yield ""
         yield closing
 

@@ -29,7 +29,7 @@ if not __package__:  # started as a file, not with -m
 
 from bench.mutations import damaged, shuffled
 from bench.runs import write_section
-from bench.subjects import Item, Range, Subject, envelopes, formats, is_blank
+from bench.subjects import Item, Range, Subject, envelopes, events_named, formats, is_blank
 from tidewaiter.model import Activity
 from tidewaiter.pipeline import scan
 from tidewaiter.recognise.pack import Pack, packaged
@@ -47,6 +47,9 @@ SLOW = 1.0  # CPU seconds for one block; hostile text must not cost more than it
 # Unreadable, and counted as a record as well: it says of what, but not when, or breaks off behind that.
 _KNOWN = frozenset({"no-time", "cut-short"})
 _SHOWN = 500  # bytes of a record that made something fail
+
+
+Sums = tuple[int, int, int]  # records, unreadable pieces, records of no known format
 
 
 class Failure(NamedTuple):
@@ -84,12 +87,12 @@ class CountingTally(Tally):
         super().cannot_read(line=line, offset=offset, reason=reason, raw=raw)
         self.known += reason.partition(":")[0] in _KNOWN
 
-    def sums(self) -> tuple[int, int, int]:
+    def sums(self) -> Sums:
         """Give what was counted: records, unreadable pieces, records of no known format."""
         return self.records, self.unreadable, self.foreign
 
 
-def miscounted(given: Range, sums: tuple[int, int, int], known: int | None = None) -> str:
+def miscounted(given: Range, sums: Sums, known: int | None = None) -> str:
     """Say whether so many records cannot have been counted like this; "" when they can.
 
     Each is counted once: as read, unreadable, or foreign. Only one that is known to be of the format, but has no time
@@ -168,7 +171,7 @@ def run(subject: Subject, log: Log, random: Random, pack: Pack) -> tuple[Counted
     for block in blocks(log.lines, None):
         before = one.tally.sums()
         wrong = one.feed(block)
-        sums = tuple(new - old for new, old in zip(one.tally.sums(), before, strict=True))
+        sums = _since(before, one.tally.sums())
         given = subject.given([bytes(block.data).removesuffix(b"\n")])
         unread += min(sums[1], given.most or sums[1])
         wrong = wrong or ("" if subject.whole else miscounted(given, sums))
@@ -189,6 +192,10 @@ def run(subject: Subject, log: Log, random: Random, pack: Pack) -> tuple[Counted
     return Counted(total, total - unread - tally.foreign, unread, tally.foreign, tally.kept), failures
 
 
+def _since(before: Sums, now: Sums) -> Sums:
+    return now[0] - before[0], now[1] - before[1], now[2] - before[2]
+
+
 def _ends(subject: Subject, log: Log, one: Run, whole: Run) -> Iterator[str]:
     """Say what is wrong with whole logs, read by lines and by blocks."""
     yield from (wrong for wrong in (one.finish(), whole.finish()) if wrong)
@@ -199,11 +206,13 @@ def _ends(subject: Subject, log: Log, one: Run, whole: Run) -> Iterator[str]:
         yield from filter(None, [miscounted(subject.given(log.lines), second.sums(), second.known)])
     elif not _alike(subject, (first.sums(), first.notes), (second.sums(), second.notes)):
         yield f"by lines {first.sums()} {first.notes}, by blocks {second.sums()} {second.notes}"
-    if _told(subject, one) != _told(subject, whole):
+    if _told(subject, log, one) != _told(subject, log, whole):
         yield "other activities by lines than by blocks"
 
 
-def _alike(subject: Subject, one: tuple[tuple[int, ...], dict[str, int]], two: tuple[tuple[int, ...], dict[str, int]]) -> bool:
+def _alike(
+    subject: Subject, one: tuple[tuple[int, ...], dict[str, int]], two: tuple[tuple[int, ...], dict[str, int]]
+) -> bool:
     """Compare what was counted in two ways of reading.
 
     A broken line that cannot matter is unreadable only where all of it was looked at.
@@ -211,14 +220,18 @@ def _alike(subject: Subject, one: tuple[tuple[int, ...], dict[str, int]], two: t
     return subject.unparsed or one == two
 
 
-def _told(subject: Subject, run: Run) -> list[Activity] | list[str]:
+def _told(subject: Subject, log: Log, run: Run) -> list[Activity]:
     """Give what came out, in the order of the log.
 
-    Of auditd the ids only: who acted may be lost where one line of an event is damaged so that it seems of no interest.
+    Where records span lines, only of those whose lines are all sound: damaged ones may be told apart in other ways.
     """
     # A resource called "/" is none; whoever goes by the path alone (the native triage) passes over it.
     found = sorted((one for one in run.activities() if one.kind != "/"), key=lambda one: (one.origin.line, one.id))
-    return sorted(one.id for one in found) if subject.whole else found
+    if not subject.whole:
+        return found
+    seeds = set(subject.seeds)
+    damaged_events = {name for line in log.lines if line not in seeds for name in events_named(line)}
+    return [one for one in found if damaged_events.isdisjoint(events_named(log.lines[one.origin.line - 1]))]
 
 
 def blocks(lines: Sequence[bytes], random: Random | None) -> Iterator[Block]:
@@ -287,7 +300,9 @@ def through(data: bytes, *, native: bool, block_size: int) -> tuple[Told, catalo
     counts = (tally.records, tally.unreadable, tally.foreign, tally.kept)
     # Which of the formats in a wrapper comes first is a matter of blocks.
     told = sorted(msgspec.json.encode(one) for one in plain)
-    return Told(told, counts, tally.notes, sorted(place[1:4] for place in map(msgspec.structs.astuple, tally.places))), reading
+    return Told(
+        told, counts, tally.notes, sorted(place[1:4] for place in map(msgspec.structs.astuple, tally.places))
+    ), reading
 
 
 def whole_way(subject: Subject, random: Random, records: int) -> list[Failure]:
@@ -354,7 +369,9 @@ def main() -> None:
     parser.add_argument("--envelope-records", type=int, help="of each wrapper (default: a tenth)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="formats and wrappers whose name begins like this")
-    parser.add_argument("--seeds", action="store_true", help="only say which file gives how many sound records to which")
+    parser.add_argument(
+        "--seeds", action="store_true", help="only say which file gives how many sound records to which"
+    )
     parser.add_argument("--write", action="store_true", help="replace the table in bench/README.md")
     asked = parser.parse_args()
     rows: list[tuple[str, Counted, int, float]] = []

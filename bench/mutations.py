@@ -26,20 +26,21 @@ _TIME = re.compile(
 _ZONE = re.compile(rb"(?<=\d\d:\d\d)(?:\.\d+)?(?:Z| ?[+-]\d\d:?\d\d)")
 _QUOTED = re.compile(rb'"[^"\\]*"')
 _VALUE = re.compile(rb"(?<==)\S*")
+_OTHER_DIGITS = "\u0662\u0660\u0662\u0666".encode()
 _HERE = "\u2042here\u2042"  # stands in a value until its place is known
 
 ODD_TIMES = (
     *(b"0000-00-00T00:00:00Z", b"0001-01-01T00:00:00+14:00", b"9999-12-31T23:59:59.999999999-14:00"),
     *(b"2016-12-31T23:59:60Z", b"2026-11-23T09:21:54", b"1969-12-31T23:59:59Z", b"2026-13-45T99:99:99Z"),
-    *(b"-1", b"0", b"253402300800", b"99999999999999999999", b"1e30", b"9223372036854775807", b"31/Feb/2026:25:61:61 +9999"),
-    *(b"1.7976931348623157e308", b"-62135596800.5", b"23:59:60", b"24:00:00", "٢٠٢٦-١١-٢٣T٠٩:٢١:٥٤Z".encode()),
+    *(b"-1", b"0", b"253402300800", b"99999999999999999999", b"1e30", b"9223372036854775807", b"-62135596800.5"),
+    *(b"31/Feb/2026:25:61:61 +9999", b"1.7976931348623157e308", b"23:59:60", b"24:00:00", _OTHER_DIGITS + b"Z"),
 )  # fmt: skip
 ODD_BYTES = (
     *(b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82", b"\x80"),
     *(b"\0", b"\0\0\0", b"\x1b[2J\x1b[31m", b"\x1b]0;t\x07", b"\x08\x08", b"\x7f", b"\x9b", b"\x1d", b"\x1e", b"\x0b"),
     *("\u202e".encode(), "\u2028".encode(), "\u200b".encode(), "\ufeff".encode(), "\U000e0041".encode(), b"\x85"),
-    *(b"\\ud800", b"\\udc00\\ud800", b"\\u0000", b"\\u001b[31m", b"\\x1b", b"\\", b"\\u12", b"$'\\ud800'", b"\\N{BELL}"),
-    *(b"%", b"%zz", b"%u0041", b"%C3", b"%00", b"%ff%fe", b"%252f", b"%2", b"%ED%A0%80"),
+    *(b"\\ud800", b"\\udc00\\ud800", b"\\u0000", b"\\u001b[31m", b"\\x1b", b"\\", b"\\u12", b"$'\\ud800'"),
+    *(b"%", b"%zz", b"%u0041", b"%C3", b"%00", b"%ff%fe", b"%252f", b"%2", b"%ED%A0%80", b"\\N{BELL}"),
     *(b'"', b"'", b"`", b"$(", b"${", b"{{", b"}}", b"<", b"&", b"&#xD800;", b"]]>", b"<!DOCTYPE x [", b"|", b"\t"),
     *(b"=", b"(", b")", b"[", b"{", b";", b"#", b"//", b"../", b"?", b"*", b"--", b"@", b"::", b"[::", b"1" * 5000),
 )  # fmt: skip
@@ -47,20 +48,20 @@ ODD_VALUES = (
     *(b"null", b"true", b"false", b"0", b"-1", b"1.5", b"-0.0", b"1e999", b"-1e308", b"NaN", b"Infinity", b"9" * 5000),
     *(b"18446744073709551616", b"9223372036854775808", b"-9223372036854775809", b"123456789012345678901234567890"),
     *(b"[]", b"{}", b'""', b'" "', b"[null]", b"[[]]", b'[{"a":[1,{}]}]', b'{"value":{"value":[]}}', b'{"":""}'),
-    *(b'["a",1,null]', b'"NaN"', b'"1e400"', b'"-"', b'"\\ud800"', b'"\\udfff\\ud800"', b'"\\u0000\\u001b[31m"', b'"-0"'),
-    *('"١٢٣"'.encode(), '"²"'.encode(), b'"1_000"', b'" 7"', b'"0x1F"', b'"a\\nb\\r\\nc"', b'"%zz%u0041%"', b'"9999999999999999999"'),
-    *(b'"[::1]:99999"', b'"999.1.1.1"', b'"::ffff:1.2.3.4%eth0"', b'"http://["', b'"//[x"', b'"/"', b'"?"', b'"#"', b'"\\\\"'),
-    *(b'"' + b"A" * LONG + b'"', b"<deep>", b"<deep>"),
-    *(b'"' + b"%2" * 400 + b'"', b'"' + b"$(" * 400 + b'"', b'"' + b"' " * 400 + b'"', b'"' + "\U0001f433".encode() * 300 + b'"'),
+    *(b'["a",1,null]', b'"NaN"', b'"1e400"', b'"-"', b'"\\ud800"', b'"\\udfff\\ud800"', b'"\\u0000\\u001b[31m"'),
+    *(b'"' + _OTHER_DIGITS + b'"', '"\u00b2"'.encode(), b'"1_000"', b'" 7"', b'"0x1F"', b'"-0"', b'"a\\nb\\r\\nc"'),
+    *(b'"%zz%u0041%"', b'"9999999999999999999"', b'"[::1]:99999"', b'"999.1.1.1"', b'"::ffff:1.2.3.4%eth0"'),
+    *(b'"http://["', b'"//[x"', b'"/"', b'"?"', b'"#"', b'"\\\\"', b'"' + b"A" * LONG + b'"'),
+    *(b'"' + b"%2" * 400 + b'"', b'"' + b"$(" * 400 + b'"', b'"' + b"' " * 400 + b'"'),
+    *(b'"' + b"\xf0\x9f\x90\xb3" * 300 + b'"', b'"' + b"{{" * 400 + b'"'),
 )  # fmt: skip
 
 
 def damaged(random: Random, record: bytes, others: Sequence[bytes]) -> bytes:
     """Damage a record in one way, sometimes in several; `others` are records of the same sort."""
-    ways = WAYS
     found = record
     for _ in range(random.choice((1, 1, 1, 2, 3))):
-        found = random.choice(ways).damage(random, found, others)
+        found = random.choice(WAYS).damage(random, found, others)
     return found
 
 
@@ -148,8 +149,8 @@ def number(random: Random, record: bytes, _: Sequence[bytes]) -> bytes:
         b"99999999999999999999",
         b"1e309",
         b"9" * 400,
-        "٣".encode(),
-        "²".encode(),
+        _OTHER_DIGITS,
+        "\u00b2".encode(),
         b"0x7f",
         b"-",
         b"1_0",
@@ -237,8 +238,11 @@ def _written(record: Parsed, new: bytes = b"") -> bytes:
 def _retyped(random: Random, record: Parsed) -> bytes | None:
     inside, key = random.choice(_places(record))
     inside[key] = _HERE
-    new = random.choice(ODD_VALUES)
-    return _written(record, _deep(random) if new == b"<deep>" else new)
+    return _written(record, _odd_value(random))
+
+
+def _odd_value(random: Random) -> bytes:
+    return _deep(random) if random.random() < 0.05 else random.choice(ODD_VALUES)
 
 
 def _deep(random: Random) -> bytes:
@@ -281,7 +285,7 @@ def _swapped(random: Random, record: Parsed) -> bytes | None:
 def _twice(random: Random, record: Parsed) -> bytes | None:
     key = random.choice(list(record))
     whole = _written(record)
-    again = json.dumps(key).encode() + b":" + random.choice(ODD_VALUES[:-2])
+    again = json.dumps(key).encode() + b":" + _odd_value(random)
     return whole[:-1] + b"," + again + b"}" if random.random() < 0.5 else b"{" + again + b"," + whole[1:]
 
 
@@ -307,7 +311,8 @@ class Way(NamedTuple):
 
 
 _TEXTUAL: tuple[Damage, ...] = (
-    *(flip, insert, delete, duplicate, cut, glue, split, line_end, swap, number, hexadecimal, time, no_zone, text, value),
+    *(flip, insert, delete, duplicate, cut, glue, split, line_end),
+    *(swap, number, hexadecimal, time, no_zone, text, value),
 )  # fmt: skip
 _JSON: dict[str, Damage] = {
     "retype": _of_json(_retyped, value),

@@ -311,3 +311,10 @@ def numbered(*serials: int, second: int = 0) -> bytes:
 def test_missing_numbers_are_told(data: bytes, missing: int | None) -> None:
     _, tally = read(SOURCE, data)
     assert tally.notes.get("auditd-gaps") == missing
+
+
+def test_an_event_whose_number_is_damaged_is_counted_as_unreadable() -> None:
+    """Also one of no interest, whose lines are not looked at one by one."""
+    odd = b"type=SYSCALL msg=audit(1969-12-31T23:59:59Z:7): arch=c000003e syscall=1 success=yes exit=4 items=0\n"
+    found, tally = read(SOURCE, odd)
+    assert (found, tally.records, tally.unreadable) == ([], 0, 1)

@@ -101,6 +101,8 @@ def test_what_cannot_matter_is_set_aside(argv: list[str] | None, exe: str) -> No
         [line.replace("argc=1", "argc=3") for line in event(["ls"])],
         [*event(["ls"], serial=9)[:1], *event(["ls"])[1:]],
         [*event(["ls"], node="node=a ")[:1], *event(["ls"], node="node=b ")[1:]],  # of another host
+        ["type=EXECVE msg=audit(1.2:3): argc=1" + event(["ls"])[0], *event(["ls"])[1:]],  # a line end was lost
+        [event(["ls"], serial=9)[0] + event(["ls"])[0], *event(["ls"])[1:]],
     ],
 )
 def test_what_is_not_in_one_piece_is_kept(lines: list[str]) -> None:

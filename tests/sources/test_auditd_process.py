@@ -65,3 +65,12 @@ def test_nothing_is_known() -> None:
     assert process_of({}, event="1", at=AT, host="n", origin=ORIGIN) == Process(
         event="1", at=AT, host="n", origin=ORIGIN
     )
+
+
+@pytest.mark.parametrize(
+    ("digits", "number"), [(b"7", 7), (b"4294967295", 4294967295), (b"9" * 5000, None), (b"x", None)]
+)
+def test_a_number_that_no_process_has_is_left_out(digits: bytes, number: int | None) -> None:
+    known = fields(b"success=yes pid=" + digits + b" ppid=" + digits)
+    process = process_of(known, event="1.1:7", at=AT, host="", origin=ORIGIN)
+    assert (process.pid, process.parent_pid) == (number, number)

@@ -40,7 +40,8 @@ def test_lines(line: bytes, gives: tuple[bytes, bytes, bytes] | None) -> None:
 
 def test_time() -> None:
     assert time_of(ID) == datetime(2026, 11, 23, 9, 21, 54, 720000, tzinfo=UTC)
-    assert time_of(b"99999999999999.1:1") is None
+    odd = (b"99999999999999.1:1", b"1.x:1", b"1.:1", b" 1.1:1", b"+1.1:1", b"1_0.1:1")
+    assert [time_of(identity) for identity in odd] == [None] * len(odd)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_time() -> None:
         (b" arch=40000003 syscall=102 success=yes exit=0 a0=2", None),
         (b" arch=x86_64 syscall=execve", "exec"),
         (b" arch=dead syscall=7", "unknown"),
-        (b" nothing", None),
+        (b" nothing", "unknown"),  # damaged: what it was cannot be said
     ],
 )
 def test_calls(body: bytes, call: str | None) -> None:

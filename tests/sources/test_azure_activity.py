@@ -231,3 +231,9 @@ def test_survives_wrong_types(shape: dict[str, Any], more: dict[str, Any]) -> No
 @given(st.lists(st.just(record()) | st.just(record(resultType="Start")) | st.binary(max_size=60), max_size=8))
 def test_survives_anything(lines: list[bytes]) -> None:
     assert_survives(SOURCE, b"\n".join(lines))
+
+
+def test_an_item_of_a_list_that_is_no_record_costs_only_itself() -> None:
+    found, tally = read(SOURCE, b'{"records":[' + record() + b',7,{"a":1},null,[]]}')
+    assert len(found) == 1
+    assert (tally.records, [place.reason for place in tally.places]) == (1, ["not-a-cloud-record"] * 4)

@@ -101,10 +101,12 @@ def test_what_is_no_time_is_none(value: object) -> None:
 
 def test_takes_envelopes_off_down_to_a_depth() -> None:
     keys = ("Records", "detail")
-    assert list(records_in({"Records": [{"a": 1}, 7, {"detail": {"b": 2}}]}, keys)) == [{"a": 1}, {"b": 2}]
+    assert list(records_in({"Records": [{"a": 1}, 7, {"detail": {"b": 2}}]}, keys)) == [{"a": 1}, {}, {"b": 2}]
     deep = {"Records": [{"Records": [{"Records": [{"Records": [{"a": 1}]}]}]}]}
     assert list(records_in(deep, keys)) == [{"Records": [{"a": 1}]}]
-    assert list(records_in(None, keys)) == []
+    assert list(records_in(None, keys)) == [{}]
+    assert list(records_in({"Records": []}, keys)) == []
+    assert list(records_in({"Records": [[{"a": 1}]]}, keys)) == [{}]
 
 
 @given(st.text(max_size=60))

@@ -276,3 +276,9 @@ def test_survives_wrong_types(more: dict[str, Any], identity: dict[str, Any]) ->
 @given(st.lists(st.sampled_from([record(), json.dumps(ATHENA).encode()]) | st.binary(max_size=60), max_size=8))
 def test_survives_anything(lines: list[bytes]) -> None:
     assert_survives(SOURCE, b"\n".join(lines))
+
+
+def test_an_item_of_a_list_that_is_no_record_costs_only_itself() -> None:
+    found, tally = read(SOURCE, b'{"Records":[' + record() + b',7,{"a":1},null,[]]}')
+    assert len(found) == 1
+    assert (tally.records, [place.reason for place in tally.places]) == (1, ["not-a-cloud-record"] * 4)

@@ -263,3 +263,10 @@ def test_the_parent_is_the_first_ancestor_that_is_no_shell(names: list[str | Non
 def test_a_program_that_a_web_server_started(parent: str | None, traits: tuple[str, ...]) -> None:
     (found,) = HostReader().started(process(parent=parent), ["docker", "ps"])
     assert found.traits == traits
+
+
+def test_what_a_connect_names_is_short_and_printable() -> None:
+    odd = Endpoint(name="/\x1b[2J" + "v" * 9000 + "/run/docker.sock", engine="docker", trait="local-socket")
+    (found,) = HostReader().connected(process(exe=None, comm="a\nb"), odd)
+    assert (found.tool, found.text[:24]) == ("a\ufffdb", "a\ufffdb connects to /\ufffd[2Jvvv")
+    assert (len(found.text), len(found.name or "")) == (500, 500)

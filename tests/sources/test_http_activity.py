@@ -85,3 +85,17 @@ def test_puts_a_request_into_normal_form() -> None:
         traits=("encoded", "local-socket"),
         origin=origin,
     )
+
+
+def test_a_size_below_nothing_is_none() -> None:
+    found = request_activity(
+        Meaning(verb="list", kind="containers"),
+        id="i",
+        at=datetime(2026, 11, 23, tzinfo=UTC),
+        actor=Actor(kind="user", name="alice", realm="engine"),
+        origin=Origin(source="x", path="-", line=1, offset=0),
+        text="GET /",
+        outcome="answered",
+        disclosed=-5,
+    )
+    assert found.disclosed is None

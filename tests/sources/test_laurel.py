@@ -94,7 +94,14 @@ def test_percent_signs_are_laurels_own() -> None:
 
 @pytest.mark.parametrize(
     ("raw", "reason"),
-    [(b"rubbish", "not-an-event"), (b'{"ID":5}', "not-an-event"), (b"{}", "no-time"), (b'{"ID":"x"}', "no-time")],
+    [
+        (b"rubbish", "not-an-event"),
+        (b'{"ID":5}', "not-an-event"),
+        (b"{}", "no-time"),
+        (b'{"ID":"x"}', "no-time"),
+        ('{"ID":"1795425727.\u2028136:15891"}'.encode(), "no-time"),
+        (b'{"ID":"1795425727.1:1","X":' + b"[" * 3000, "not-an-event"),
+    ],
 )
 def test_bad_lines_are_counted_with_their_place(raw: bytes, reason: str) -> None:
     found, tally = read(SOURCE, line(**PS) + raw + b"\n\n" + line(**PS))
@@ -128,3 +135,9 @@ def test_odd_shapes_are_counted_never_raised(parts: dict[str, Any], tail: bytes)
 
 def test_sniff() -> None:
     assert sniff([line(**PS), b'{"ID":"x"}', b'{"a":1}', b"type=CWD msg=audit(1.1:1): cwd"]) == 2
+
+
+def test_a_value_may_be_anything() -> None:
+    odd = line(**{**PS, "SYSCALL": {"success": {"a": []}, "exit": [], "uid": {}, "arch": [], "syscall": {}}})
+    found, tally = read(SOURCE, odd)
+    assert ([one.text for one in found], tally.unreadable) == (["docker ps"], 0)

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
 
-from tidewaiter.sources.contract import Block
-from tidewaiter.sources.linewise import digest, json_object, lines, number_of, text_of
+import pytest
+from factories import activity
+
+from tidewaiter.model import Activity, Origin
+from tidewaiter.sources.contract import Block, Tally
+from tidewaiter.sources.linewise import LineReader, digest, json_object, lines, number_of, text_of
 
 
 @pytest.mark.parametrize(
@@ -50,6 +54,10 @@ def test_decodes_objects_and_nothing_else(raw: bytes, expected: object) -> None:
         (7.5, None),
         (None, None),
         ("9" * 40, None),
+        (2**63 - 1, 2**63 - 1),
+        (2**63, None),  # more than a column of the store holds
+        (str(2**63), None),
+        (-(2**63), None),
     ],
 )
 def test_reads_whole_numbers(value: object, number: int | None) -> None:
@@ -63,3 +71,19 @@ def test_reads_text() -> None:
 def test_a_digest_keeps_its_parts_apart() -> None:
     assert digest("ab", "c") != digest("a", "bc")
     assert digest("a", b"b") == digest(b"a", "b")
+
+
+class Deep(LineReader):
+    def read(self, raw: bytes, origin: Origin) -> Iterator[Activity]:
+        if raw == b"deep":
+            raise RecursionError
+        yield self.keep(activity(origin=origin))
+
+
+def test_a_record_nested_too_deep_costs_only_itself() -> None:
+    tally = Tally("x")
+    found = list(Deep(tally, "deep").feed(Block(b"a\ndeep\nb\n", 0, 1)))
+    assert [one.origin.line for one in found] == [1, 3]
+    assert [(place.line, place.offset, place.reason) for place in tally.places] == [
+        (2, 2, "not-an-event: nested too deep")
+    ]

@@ -127,6 +127,7 @@ class Needles:
         position = len(parts[0]) - before
         line = parts[0].count(b"\n")
         start = start_line = 0
+        alone = True  # no other event begins on the same line: a line end was lost
         matters = self._matters
         for part in parts[1:]:
             after = 0 if part.endswith(b"\n") else _tail(part)
@@ -135,6 +136,7 @@ class Needles:
             identity = part[: part.find(b")")]
             if (
                 part.count(b" msg=audit(" + identity + b")") == lines - 1
+                and alone
                 and not (before and self._strange(data[position : position + before], part, lines))
                 and not matters(part)
                 and _IDENTITY.fullmatch(identity)
@@ -143,7 +145,7 @@ class Needles:
                 if start < position:
                     spans.append(Span(start, position, start_line, line - start_line))
                 start, start_line = end, line + lines
-            position, before = end, after
+            position, before, alone = end, after, lines > 0
             line += lines
         if start < len(data):
             spans.append(Span(start, len(data), start_line, line - start_line))

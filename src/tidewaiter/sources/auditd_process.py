@@ -11,6 +11,7 @@ from tidewaiter.sources.host_process import Process
 _UNSET = frozenset({b"4294967295", b"-1", b"unset"})
 _ERRORS = {b"EACCES": -13, b"EPERM": -1, b"ENOENT": -2, b"EINPROGRESS": -115}  # as `ausearch -i` writes exit=
 _OTHER_ERROR = -22
+_MOST_DIGITS = 10  # of a process identifier: the kernel has 32 bits for it
 
 
 def account(known: dict[bytes, bytes], key: bytes) -> str | None:
@@ -36,6 +37,10 @@ def exit_of(known: dict[bytes, bytes]) -> int:
         return _ERRORS.get(value.partition(b"(")[0], _OTHER_ERROR)
 
 
+def _number(value: bytes) -> int | None:
+    return int(value) if value.isdigit() and len(value) <= _MOST_DIGITS else None
+
+
 def process_of(known: dict[bytes, bytes], *, event: str, at: datetime, host: str, origin: Origin) -> Process:
     """Put the fields of a SYSCALL record together; all of them may be missing."""
     return Process(
@@ -44,8 +49,8 @@ def process_of(known: dict[bytes, bytes], *, event: str, at: datetime, host: str
         host=host or "host",
         login=account(known, b"auid"),
         account=account(known, b"uid"),
-        pid=int(known[b"pid"]) if known.get(b"pid", b"").isdigit() else None,
-        parent_pid=int(known[b"ppid"]) if known.get(b"ppid", b"").isdigit() else None,
+        pid=_number(known.get(b"pid", b"")),
+        parent_pid=_number(known.get(b"ppid", b"")),
         exe=text(known.get(b"exe", b"")) or None,
         comm=text(known.get(b"comm", b"")) or None,
         exit=exit_of(known),

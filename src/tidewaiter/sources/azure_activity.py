@@ -77,10 +77,11 @@ class AzureActivityReader(LineReader):
 
     def read(self, raw: bytes, origin: Origin) -> Iterator[Activity]:
         """Give what is complete with this line: ended operations, and those that waited long enough."""
-        found = [record for one in records_in(json_object(raw), _ENVELOPES) if (record := unwrap(one))]
-        if not found:
-            self.cannot_read("not-a-cloud-record", raw, origin)
-        for record in found:
+        for one in list(records_in(json_object(raw), _ENVELOPES)) or [{}]:  # an empty list is no record either
+            record = unwrap(one)
+            if record is None:
+                self.cannot_read("not-a-cloud-record", raw, origin)
+                continue
             self.tally.records += 1
             meaning = events("azure").get(("", record.operation.lower()))
             if meaning is None:

@@ -129,16 +129,20 @@ def _prefixes() -> frozenset[str]:
 
 
 def records_in(value: object, keys: tuple[str, ...], depth: int = _DEPTH) -> Iterator[dict[str, Any]]:
-    """Give the records of a line: itself, or what lists or objects under one of these keys hold."""
+    """Give the records of a line: itself, or what lists or objects under one of these keys hold.
+
+    What is no object stands as an empty one, so that it can be counted.
+    """
     if isinstance(value, list):
         for item in value:
-            yield from records_in(item, keys, depth)
-    elif isinstance(value, dict):
-        inner = next((value[key] for key in keys if isinstance(value.get(key), list | dict)), None)
-        if inner is None or not depth:
-            yield value
-        else:
-            yield from records_in(inner, keys, depth - 1)
+            yield from records_in(item if isinstance(item, dict) else {}, keys, depth)
+        return
+    record = value if isinstance(value, dict) else {}
+    inner = next((record[key] for key in keys if isinstance(record.get(key), list | dict)), None)
+    if inner is None or not depth:
+        yield record
+    else:
+        yield from records_in(inner, keys, depth - 1)
 
 
 def at(value: object, *path: str) -> Any:

@@ -69,10 +69,11 @@ class CloudTrailReader(LineReader):
             self.tally.records += 1
             self._saw(head.eventName, head.readOnly)
             return
-        found = list(_records(raw))
-        if not found:
-            self.cannot_read("not-a-cloud-record", raw, origin)
-        for record in found:
+        for one in list(records_in(json_object(raw), _ENVELOPES)) or [{}]:  # an empty list is no record either
+            record = _record_in(one)
+            if record is None:
+                self.cannot_read("not-a-cloud-record", raw, origin)
+                continue
             self.tally.records += 1
             self._saw(record.get("eventName"), record.get("readOnly"))
             if not _matters(record.get("eventSource"), record.get("eventName")):
@@ -106,14 +107,14 @@ def _matters(service: object, event: object) -> bool:
     return isinstance(service, str) and isinstance(event, str) and (service, event) in events("aws")
 
 
-def _records(raw: bytes) -> Iterator[dict[str, Any]]:
-    for record in records_in(json_object(raw), _ENVELOPES):
-        inside = record.get("CloudTrailEvent")  # of lookup-events: the record as text
-        whole = json_object(inside) if isinstance(inside, str) else record
-        if whole and "eventsource" in whole:
-            whole = _named_as_in_records(whole)
-        if whole and isinstance(whole.get("eventSource"), str) and isinstance(whole.get("eventName"), str):
-            yield whole
+def _record_in(one: dict[str, Any]) -> dict[str, Any] | None:
+    """Give a record by the names that CloudTrail gives its fields; None when it is none."""
+    inside = one.get("CloudTrailEvent")  # of lookup-events: the record as text
+    whole = json_object(inside) if isinstance(inside, str) else one
+    if whole and "eventsource" in whole:
+        whole = _named_as_in_records(whole)
+    is_record = whole and isinstance(whole.get("eventSource"), str) and isinstance(whole.get("eventName"), str)
+    return whole if is_record else None
 
 
 # Columns of the Athena table, and the fields of `useridentity` in it, are in lower case.
@@ -127,9 +128,12 @@ _NAMES = {
 }
 
 
-def _named_as_in_records(row: Mapping[str, Any]) -> dict[str, Any]:
+_DEEP = 4  # userIdentity.sessionContext.sessionIssuer.arn
+
+
+def _named_as_in_records(row: Mapping[str, Any], deep: int = _DEEP) -> dict[str, Any]:
     found: dict[str, Any] = {
-        _NAMES.get(key, key): _named_as_in_records(value) if isinstance(value, dict) else value
+        _NAMES.get(key, key): _named_as_in_records(value, deep - 1) if isinstance(value, dict) and deep else value
         for key, value in row.items()
     }
     parameters = found.get("requestParameters")
@@ -265,7 +269,8 @@ def _is_record(line: bytes) -> bool:
         return False
     return any(
         "userIdentity" in record and ("eventVersion" in record or "eventversion" in record or "eventTime" in record)
-        for record in _records(line)
+        for one in records_in(json_object(line), _ENVELOPES)
+        if (record := _record_in(one))
     )
 
 

@@ -231,7 +231,7 @@ def _exit(fields: Mapping[str, Any]) -> int:
         return IN_PROGRESS
     if raw is not None:
         number = raw.removeprefix("-")
-        return -int(number) if raw != number and number.isdigit() and len(number) <= 5 else 0  # noqa: PLR2004
+        return -int(number) if raw != number and number.isdecimal() and len(number) <= 5 else 0  # noqa: PLR2004
     if shown is None or shown == "SUCCESS" or shown.isdigit():
         return 0
     return ERRORS.get(shown, FAILED)

@@ -47,10 +47,10 @@ class GcpAuditReader(LineReader):
 
     def read(self, raw: bytes, origin: Origin) -> Iterator[Activity]:
         """Give the activities of one line."""
-        found = [entry for entry in records_in(json_object(raw), _ENVELOPES) if is_entry(entry)]
-        if not found:
-            self.cannot_read("not-a-cloud-record", raw, origin)
-        for entry in found:
+        for entry in list(records_in(json_object(raw), _ENVELOPES)) or [{}]:  # an empty list is no record either
+            if not is_entry(entry):
+                self.cannot_read("not-a-cloud-record", raw, origin)
+                continue
             self.tally.records += 1
             self._data_access = self._data_access or "data_access" in text_of(entry.get("logName"))
             if _payload(entry).get("serviceName") == _CLUSTER:

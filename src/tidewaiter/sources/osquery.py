@@ -189,7 +189,7 @@ def _process(row: Mapping[str, Any], event: str, at: datetime, host: str | None,
 def _exit(row: Mapping[str, Any]) -> int:
     """Give what a system call returned; `exit_code` without a system call is that of the whole process."""
     shown = known(row.get("exit_code"))
-    if shown is None or "syscall" not in row or not shown.startswith("-") or not shown[1:5].isdigit():
+    if shown is None or "syscall" not in row or not shown.startswith("-") or not shown[1:5].isdecimal():
         return 0
     return -int(shown[1:5])
 

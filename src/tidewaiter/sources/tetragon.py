@@ -196,7 +196,7 @@ def _exit(call: str, done: _Done) -> int:
     """Give the outcome of a call as the system call returns it; EINPROGRESS when the hook comes before the outcome."""
     returned = done.result or {}
     value = next((returned[key] for key in ("int_arg", "long_arg", "size_arg") if key in returned), None)
-    if isinstance(value, str) and value.removeprefix("-").isdigit():
+    if isinstance(value, str) and value.removeprefix("-").isdecimal():
         value = int(value[:10])
     if not isinstance(value, int):
         return IN_PROGRESS

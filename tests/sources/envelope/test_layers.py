@@ -212,3 +212,23 @@ def test_nothing_is_lost_silently(records: list[str]) -> None:
     _, reading = read(WRAPPED["splunk-raw"]([*EVENTS, *records]))
     tally = reading.tally
     assert tally.records + tally.foreign + tally.unreadable == 2 + len([one for one in records if one])
+
+
+def test_what_is_nested_as_deep_as_can_be_decoded_is_counted() -> None:
+    """Somewhere between what can be written again and what cannot even be decoded lies what was an error once."""
+    levels = range(700, 1000)
+    deep = [f'{{"detail-type":"x","detail":{{"a":{"[" * number}{"]" * number}}}}}' for number in levels]
+    sound = WRAPPED["eventbridge"](EVENTS)
+    _, reading = read(sound + "\n".join(deep))
+    tally = reading.tally
+    assert (tally.kept, tally.unreadable + tally.foreign) == (2, len(deep))
+    assert "not-unwrapped" in {place.reason.partition(":")[0] for place in tally.places}
+    assert catalogue.recognise_format("\n".join([*deep, sound]).encode()).source is not None
+
+
+def test_an_item_without_a_record_costs_only_itself() -> None:
+    data = json.loads(WRAPPED["cloudwatch-events"](EVENTS))
+    data["events"][1:1] = [{"timestamp": MS}, None, {"timestamp": MS, "message": ""}]
+    found, reading = read(WRAPPED["cloudwatch-events"](EVENTS) + json.dumps(data))
+    assert told(found) == [*BARE, *BARE]
+    assert [one.reason for one in reading.tally.places] == ["not-unwrapped: cloudwatch-events without message"] * 2

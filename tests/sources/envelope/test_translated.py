@@ -258,3 +258,11 @@ def test_real_entries_of_gke() -> None:
         ("get", "pods", "system:anonymous", 200),
         ("create", "pods", "disallowed.user@example.com", None),
     ]
+
+
+@pytest.mark.parametrize("odd", [True, 1.5, "x", {"a": 1}, [None, 3, []]])
+def test_lists_may_be_anything(odd: object) -> None:
+    record = gke("io.k8s.core.v1.pods.list", "core/v1/pods", authorizationInfo=odd)
+    assert event_of(GkeEntry(), record)["responseStatus"] is None
+    event = event_of(OcsfApiActivity(), {**OCSF, "actor": {"user": {"name": "ana", "groups": odd}}})
+    assert event["user"] == {"username": "ana", "groups": []}

@@ -85,7 +85,7 @@ def _unwrapped(wrapper: Wrapper, held: Iterable[tuple[bytes, dict[str, Any] | No
         except (NotWrappedError, RecursionError):
             continue
         for piece in pieces:
-            whole = waiting.join(piece)
+            whole = None if piece.problem else waiting.join(piece)
             if whole is not None:
                 yield from _single_lines(whole)
 
@@ -231,7 +231,10 @@ class Peeled:
             self._cannot_read(f"not-unwrapped: {problem}", raw, place)
             return []
         self._remarks[wrapper.name, wrapper.remark(value)] += 1
-        return pieces
+        for piece in pieces:
+            if piece.problem:
+                self._cannot_read(f"not-unwrapped: {piece.problem}", raw, place)
+        return [piece for piece in pieces if not piece.problem]
 
     def _give(self, raw: bytes, place: Place, depth: int) -> None:
         """Hand a record to the source that knows it."""
@@ -262,7 +265,8 @@ class Peeled:
         for piece in self._pieces(wrapper, raw, value, place):
             around = piece.around.within(place.around)
             for single in _single_lines(piece):
-                self._give(single.data, place._replace(around=around), depth + 1)
+                if single.data:
+                    self._give(single.data, place._replace(around=around), depth + 1)
 
     def _to(self, source: Source, raw: bytes, place: Place) -> None:
         self._lanes[source.name].add(raw, place)

@@ -46,6 +46,7 @@ class Piece(NamedTuple):
     around: Around = NOTHING
     more: bool = False  # goes on in the next piece of the same stream
     stream: str = ""
+    problem: str = ""  # why there is no record in this place: one bad item costs only itself
 
 
 class NotWrappedError(ValueError):
@@ -110,7 +111,9 @@ class JsonWrapper(msgspec.Struct, frozen=True, kw_only=True):
             raise NotWrappedError("no JSON object")
         if any(first(value, path) == wanted for path, wanted in self.skip.items()):
             return []
-        return [self._piece(item, around) for item, around in each(value, self.items)]
+        if not self.items:
+            return [self._piece(value, ())]
+        return [self._piece_or_problem(item, around) for item, around in each(value, self.items)]
 
     def remark(self, value: dict[str, Any] | None) -> str | None:
         """Say what an input of such records only cannot show."""
@@ -119,6 +122,12 @@ class JsonWrapper(msgspec.Struct, frozen=True, kw_only=True):
             if said:
                 return said
         return None
+
+    def _piece_or_problem(self, item: Any, around: tuple[Any, ...]) -> Piece:
+        try:
+            return self._piece(item, around)
+        except (NotWrappedError, RecursionError) as problem:
+            return Piece(b"", problem=str(problem))
 
     def _piece(self, item: Any, around: tuple[Any, ...]) -> Piece:
         found = item

@@ -1,6 +1,7 @@
-"""Take a part of the judgement away and score what is left: what do profiles, surprise and proofs each give?
+"""Take a part of the judgement away and score what is left of it.
 
-The product has no option for this. The whole way runs as it is; only what an episode holds when it is judged is reduced.
+What do profiles, surprise and proofs each give? The product has no option for this: the whole way runs as it is, and
+only what an episode holds when it is judged is reduced.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
@@ -17,6 +20,7 @@ from bench.scores import Found
 from tidewaiter import pipeline
 from tidewaiter.baseline import measure
 from tidewaiter.baseline.weigh import BREADTH_FLOOR, weighed
+from tidewaiter.findings.judge import Persona
 from tidewaiter.model import Episode
 from tidewaiter.recognise.pack import packaged
 from tidewaiter.sinks.jsonl import encoded
@@ -60,11 +64,9 @@ def reduced(name: str) -> Iterator[None]:
     part = ABLATIONS[name]
     with ExitStack() as stack:
         if part is not None:
-            judge: Callable[..., Any] = pipeline.judge
+            judge: Callable[..., Any] = vars(pipeline)["judge"]
             stack.enter_context(
-                patch.object(
-                    pipeline, "judge", lambda episode, *rest, **given: judge(part(episode), *rest, **given)
-                )
+                patch.object(pipeline, "judge", lambda episode, *rest, **given: judge(part(episode), *rest, **given))
             )
         if name == "without profiles":
             stack.enter_context(patch.object(measure, "profile", partial(_profile, measure.profile)))
@@ -75,8 +77,10 @@ def _profile(profile: Callable[..., None], store: Store, **given: Any) -> None:
     profile(store, **{**given, "young": _NEVER})
 
 
-def scanned(path: str, ablation: str = "everything") -> tuple[Found, ...]:
-    """Scan a log with a part of the judgement taken away; regular persona."""
-    with Store() as store, reduced(ablation):
-        report = pipeline.scan([path], store=store, pack=packaged(), wording=Wording("en"))
+def scanned(log: bytes, ablation: str = "everything", *, persona: Persona = "regular") -> tuple[Found, ...]:
+    """Scan the text of a log with a part of the judgement taken away."""
+    with TemporaryDirectory() as folder, Store() as store, reduced(ablation):
+        path = Path(folder, "log")
+        path.write_bytes(log)
+        report = pipeline.scan([str(path)], store=store, pack=packaged(), wording=Wording("en"), persona=persona)
     return tuple(msgspec.json.decode(encoded(one), type=Found) for one in report.findings)

@@ -27,9 +27,8 @@ import msgspec
 if not __package__:  # started as a file, not with -m
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.mutations import damaged, shuffled
 from bench.runs import write_section
-from bench.subjects import Item, Range, Subject, envelopes, events_named, formats, is_blank
+from bench.subjects import Item, Log, Range, Subject, envelopes, events_named, formats, is_blank, log_of
 from tidewaiter.model import Activity
 from tidewaiter.pipeline import scan
 from tidewaiter.recognise.pack import Pack, packaged
@@ -106,29 +105,6 @@ def miscounted(given: Range, sums: Sums, known: int | None = None) -> str:
     if known is not None and not given.least <= together - known <= most:
         return f"{given} given, counted {records} records, {unreadable} unreadable ({known} of them both)"
     return ""
-
-
-class Log(NamedTuple):
-    """Lines of damaged records; `exact` says how many records they hold where their wrapper is sound."""
-
-    lines: tuple[bytes, ...]
-    exact: int | None = None
-
-
-def log_of(subject: Subject, random: Random, records: int) -> Log:
-    """Make a log of damaged records; a few stay sound."""
-    if subject.wrap is not None and random.random() < 0.5:
-        inner = [b" ".join(one.split()) for one in _damaged(random, subject.inner, records)]
-        wrapped = [lines for one in inner if one.strip(b"\0") and (lines := subject.wrap(one))]
-        return Log(tuple(line for lines in wrapped for line in lines), len(wrapped))
-    found = _damaged(random, shuffled(random, subject.seeds) if subject.whole else subject.seeds, records)
-    return Log(tuple(b"\n".join(found).split(b"\n")))
-
-
-def _damaged(random: Random, seeds: Sequence[bytes], records: int) -> list[bytes]:
-    start = random.randrange(len(seeds))
-    lines = [seeds[(start + index) % len(seeds)] for index in range(records)]
-    return [line if random.random() < 0.1 else damaged(random, line, seeds) for line in lines]
 
 
 class Run:
@@ -225,13 +201,18 @@ def _told(subject: Subject, log: Log, run: Run) -> list[Activity]:
 
     Where records span lines, only of those whose lines are all sound: damaged ones may be told apart in other ways.
     """
-    # A resource called "/" is none; whoever goes by the path alone (the native triage) passes over it.
-    found = sorted((one for one in run.activities() if one.kind != "/"), key=lambda one: (one.origin.line, one.id))
+    found = sorted((one for one in run.activities() if not _is_odd(one)), key=lambda one: (one.origin.line, one.id))
     if not subject.whole:
         return found
     seeds = set(subject.seeds)
     damaged_events = {name for line in log.lines if line not in seeds for name in events_named(line)}
     return [one for one in found if damaged_events.isdisjoint(events_named(log.lines[one.origin.line - 1]))]
+
+
+def _is_odd(one: Activity) -> bool:
+    """Tell whether a resource has a slash in its name: whoever goes by the path alone (the native triage) skips it."""
+    _, slash, subresource = one.kind.rpartition("/")
+    return bool(slash) and (not subresource or subresource not in one.text)
 
 
 def blocks(lines: Sequence[bytes], random: Random | None) -> Iterator[Block]:
@@ -366,7 +347,7 @@ def main() -> None:
     """Read the arguments, damage, check and print; ends with 1 when anything failed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--records", type=int, default=100_000, help="damaged records of each format (default: 100000)")
-    parser.add_argument("--envelope-records", type=int, help="of each wrapper (default: a tenth)")
+    parser.add_argument("--envelope-records", type=int, help="of each wrapper (default: a tenth; 0: none)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="formats and wrappers whose name begins like this")
     parser.add_argument(
@@ -374,25 +355,37 @@ def main() -> None:
     )
     parser.add_argument("--write", action="store_true", help="replace the table in bench/README.md")
     asked = parser.parse_args()
-    rows: list[tuple[str, Counted, int, float]] = []
-    for subjects, records in ((formats(), asked.records), (envelopes(), asked.envelope_records or asked.records // 10)):
-        for subject in subjects:
-            if not subject.name.startswith(asked.only):
-                continue
-            if asked.seeds:
-                print(f"{subject.name}: {', '.join(f'{file} {number}' for file, number in subject.files.items())}")
-                continue
-            counted, failures, seconds = campaign(subject, records=records, seed=asked.seed, pack=packaged())
-            rows.append((subject.name, counted, len(failures), seconds))
-            print(table(rows[-1:]).splitlines()[-1], flush=True)
-            for failure in failures[:5]:
-                print(failure, file=sys.stderr, flush=True)
-    if rows:
+    number = asked.records // 10 if asked.envelope_records is None else asked.envelope_records
+    rows = [row for subject in formats() if (row := _asked(subject, asked, asked.records))]
+    wrapped = [row for subject in envelopes() if number and (row := _asked(subject, asked, number))]
+    if wrapped:
+        total = Counted()
+        for row in wrapped:
+            total = total.plus(row[1])
+        shown = f"{len(wrapped)} wrappers with records of two sorts"
+        rows.append((shown, total, sum(row[2] for row in wrapped), sum(row[3] for row in wrapped)))
+    if rows and asked.write:
         text = f"{datetime.now(UTC):%Y-%m-%d}, seed {asked.seed}.\n\n{table(rows)}\n"
-        print(f"\n{text}")
-        if asked.write:
-            write_section(Path(__file__).parent / "README.md", "mutations", text)
+        write_section(Path(__file__).parent / "README.md", "mutations", text)
     sys.exit(any(row[2] for row in rows))
+
+
+Row = tuple[str, Counted, int, float]
+
+
+def _asked(subject: Subject, asked: argparse.Namespace, records: int) -> Row | None:
+    """Run the campaign of one subject, if it was asked for, and print what came of it."""
+    if not subject.name.startswith(asked.only):
+        return None
+    if asked.seeds:
+        print(f"{subject.name}: {', '.join(f'{file} {number}' for file, number in subject.files.items())}")
+        return None
+    counted, failures, seconds = campaign(subject, records=records, seed=asked.seed, pack=packaged())
+    row = (subject.name, counted, len(failures), seconds)
+    print(table([row]).splitlines()[-1], flush=True)
+    for failure in failures[:5]:
+        print(failure, file=sys.stderr, flush=True)
+    return row
 
 
 if __name__ == "__main__":

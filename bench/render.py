@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench.scores import FLOOR, LEVELS, Coverage, Row, Score
+from bench.scores import FLOOR, LEVELS, Coverage, Decisions, Row, Score
 
 _SHOWN = 20  # false findings listed one by one
 
@@ -45,6 +45,14 @@ def kubernetes(found: Score) -> str:
         *([f"… and {len(found.false_at) - _SHOWN} more"] if len(found.false_at) > _SHOWN else []),
     ]
     return "## kubernetes\n\n" + rows(head, body) + "\n\n" + "\n".join(f"- {fact}" for fact in facts) + "\n"
+
+
+def decided(found: Decisions) -> str:
+    """Render how often the decision about an episode was right, and each wrong one."""
+    facts = [f"decisions right: {_share(found.right, found.episodes)} of all episodes a hunter sees"]
+    facts += [f"wrong: {one}" for one in found.wrong[:_SHOWN]]
+    facts += [f"… and {len(found.wrong) - _SHOWN} more"] if len(found.wrong) > _SHOWN else []
+    return "\n".join(f"- {fact}" for fact in facts) + "\n"
 
 
 def docker(found: Sequence[tuple[str, int, Sequence[Coverage], str]]) -> str:

@@ -22,7 +22,8 @@ from bench.scores import Case, Found, Who
 
 _SYSTEM_SPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", "default"})
 _ACCOUNT, _NODE = "system:serviceaccount:", "system:node:"
-_NAMED = ("requestURI", "user", "impersonatedUser", "sourceIPs", "objectRef", "responseStatus", "annotations")
+_ROOT = re.compile(r"/[^/?]*")
+_NAMED = ("user", "impersonatedUser", "sourceIPs", "objectRef", "responseStatus", "annotations")
 _Json = dict[str, Any]
 
 
@@ -82,7 +83,7 @@ def only(cases: Iterable[Case], scenario: str) -> list[Case]:
 def least(found: Callable[[int], bool], most: int) -> int | None:
     """Give the smallest number for which something is found, by halving; None when it is not found with all of them.
 
-    Assumes that more requests never hide what fewer show; where that fails the answer is one such number, not the least.
+    Assumes that more requests never hide what fewer show; where that fails the answer is one such number.
     """
     if not found(most):
         return None
@@ -106,6 +107,11 @@ class Names:
         self._of = {name: self._word(name) for line in lines for name in _names(json.loads(line)) if name}
         longest_first = sorted(self._of, key=lambda name: (-len(name), name))
         self._any = re.compile(r"(?<![\w.@-])(?:" + "|".join(map(re.escape, longest_first)) + r")(?![\w@-]|\.\w)")
+
+    @property
+    def count(self) -> int:
+        """Give the number of names that are replaced."""
+        return len(self._of)
 
     def _digest(self, text: str) -> bytes:
         return blake2b(text.encode(), key=str(self._seed).encode(), digest_size=8).digest()
@@ -148,6 +154,9 @@ class Names:
         """Rename in one line of an audit log, and write it as the API server does."""
         event = json.loads(line)
         renamed = {key: self._value(value) if key in _NAMED else value for key, value in event.items()}
+        if isinstance(uri := event.get("requestURI"), str):  # an account may be called api: the root stays
+            root = _ROOT.match(uri)
+            renamed["requestURI"] = root[0] + self.text(uri[root.end() :]) if root else uri
         text = json.dumps(renamed, ensure_ascii=False, separators=(",", ":"))
         for character, escape in (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e")):
             text = text.replace(character, escape)
@@ -195,6 +204,5 @@ def renamed(of: Recording, seed: int) -> tuple[bytes, Names]:
 def said(found: Iterable[Found]) -> list[tuple[str, str, str, str, str]]:
     """Give what must not depend on names: level, actor, decision and times of each finding, sorted."""
     return sorted(
-        (one.level, one.actor.name, one.verdict.decision, one.from_.isoformat(), one.until.isoformat())
-        for one in found
+        (one.level, one.actor.name, one.verdict.decision, one.from_.isoformat(), one.until.isoformat()) for one in found
     )

@@ -43,6 +43,12 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     origin: Place
 
 
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """What the product decided about a finding."""
+
+    decision: str = "suspicious"
+
+
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """The part of `tidewaiter.finding/1` that is scored."""
 
@@ -53,6 +59,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
     headline: str = ""
     sightings: tuple[Seen, ...] = ()
+    verdict: Decided = Decided()
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,6 +215,36 @@ def score(
         earlier_false=len(false) - len(late),
         earlier_days=(split - begin) / timedelta(days=1),
     )
+
+
+class Decisions(msgspec.Struct, frozen=True, kw_only=True):
+    """How often the decision about an episode is the one that its label asks for."""
+
+    episodes: int  # of which a label says something, or that belong to nobody labelled (background: innocent)
+    right: int
+    wrong: tuple[str, ...]  # "label decision level actor from: headline" of each
+
+    @property
+    def share(self) -> float | None:
+        """Give the share of right decisions."""
+        return self.right / self.episodes if self.episodes else None
+
+
+def decisions(found: Sequence[Found], cases: Sequence[Case]) -> Decisions:
+    """Compare decisions with labels: an attack is suspicious or malicious, anything else expected or benign."""
+    wrong, episodes = [], 0
+    for one in found:
+        label = truth(one, cases, {})
+        if label == "setup":
+            continue
+        episodes += 1
+        if (label == "malicious") != (one.verdict.decision in _BAD):
+            said = f"{one.verdict.decision} {one.level} {one.actor.name} {one.from_:%Y-%m-%dT%H:%M:%SZ}"
+            wrong.append(f"{label}: {said}: {one.headline}")
+    return Decisions(episodes=episodes, right=episodes - len(wrong), wrong=tuple(wrong))
+
+
+_BAD = frozenset({"suspicious", "malicious"})
 
 
 def _row(

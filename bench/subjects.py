@@ -12,11 +12,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from random import Random
 from typing import NamedTuple, Protocol
 
 if not __package__:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.mutations import damaged, shuffled
 from tidewaiter.model import Activity
 from tidewaiter.sources.auditd_records import HEADER
 from tidewaiter.sources.catalogue import sources
@@ -306,3 +308,26 @@ def _least(layers: Sequence[Wrapper]) -> Callable[[Sequence[bytes]], Range]:
         return Range(sum(least(line.strip(b"\r\0")) for line in lines), None)
 
     return given
+
+
+class Log(NamedTuple):
+    """Lines of damaged records; `exact` says how many records they hold where their wrapper is sound."""
+
+    lines: tuple[bytes, ...]
+    exact: int | None = None
+
+
+def log_of(subject: Subject, random: Random, records: int) -> Log:
+    """Make a log of damaged records; a few stay sound."""
+    if subject.wrap is not None and random.random() < 0.5:
+        inner = [b" ".join(one.split()) for one in _damaged(random, subject.inner, records)]
+        wrapped = [lines for one in inner if one.strip(b"\0") and (lines := subject.wrap(one))]
+        return Log(tuple(line for lines in wrapped for line in lines), len(wrapped))
+    found = _damaged(random, shuffled(random, subject.seeds) if subject.whole else subject.seeds, records)
+    return Log(tuple(b"\n".join(found).split(b"\n")))
+
+
+def _damaged(random: Random, seeds: Sequence[bytes], records: int) -> list[bytes]:
+    start = random.randrange(len(seeds))
+    lines = [seeds[(start + index) % len(seeds)] for index in range(records)]
+    return [line if random.random() < 0.1 else damaged(random, line, seeds) for line in lines]

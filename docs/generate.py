@@ -344,10 +344,10 @@ def _type(kind: dict[str, Any]) -> str:
         return {"texts": "list of text", "time": "time (RFC 3339, UTC)", "count": "whole number"}.get(
             name, f"[{name}](#{name})"
         )
-    if "const" in kind:
-        return f"`{kind['const']}`"
-    if "enum" in kind:
-        return _code(kind["enum"])
+    if "const" in kind or "enum" in kind:
+        return _code(kind.get("enum") or [kind["const"]])
+    if "anyOf" in kind:
+        return " or ".join(_type(one) for one in kind["anyOf"])
     if kind.get("type") == "array":
         return f"list of {_type(kind['items'])}"
     if kind.get("type") == "object" and "properties" in kind:

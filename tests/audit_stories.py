@@ -121,7 +121,7 @@ STORIES: list[tuple[str, bytes, list[Activity]]] = [
     (
         "the last address is the peer",
         line(sourceIPs=["10.1.1.1", "10.2.2.2", "127.0.0.1"]),
-        [request(address="127.0.0.1", traits=("forwarded",))],
+        [request(address="127.0.0.1", claimed="10.1.1.1", traits=("forwarded",))],
     ),
     ("no address, no agent", line(sourceIPs=None, userAgent=None), [request(address=None, tool=None)]),
     ("no addresses", line(sourceIPs=[]), [request(address=None)]),

@@ -125,9 +125,20 @@ def surprise(measured: str, observed: str, bits: float, usual: str = "", **over:
 
 
 def windows(observed: tuple[int, int, int, int], usual: int | None, peers: float | None) -> tuple[Breadth, ...]:
-    """Give the breadth of an episode: what was seen in each window; usual values are the same in all."""
+    """Give the breadth of an episode: what was seen in each window; usual values are the same in all.
+
+    All kinds of this estate are of one class.
+    """
     names = ("10s", "10min", "1h", "24h")
     return tuple(
-        Breadth(window=name, observed=seen, usual=usual, peers=peers)
+        Breadth(
+            window=name,
+            observed=seen,
+            usual=usual,
+            peers=peers,
+            classes=1,
+            usual_classes=None if usual is None else 1,
+            peers_classes=None if peers is None else 1.0,
+        )
         for name, seen in zip(names, observed, strict=True)
     )

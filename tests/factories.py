@@ -11,6 +11,7 @@ from tidewaiter.model import (
     Episode,
     Explanation,
     Finding,
+    Link,
     LookedAt,
     Origin,
     Sighting,
@@ -80,6 +81,22 @@ def sighting(**over: Any) -> Sighting:
     return Sighting(**{**complete, **over})
 
 
+def link(**over: Any) -> Link:
+    """Give a list of secrets by the same actor, answered."""
+    complete = {
+        "at": UNTIL,
+        "what": "reads secrets",
+        "technique": "T1552.007",
+        "text": "list /api/v1/secrets",
+        "outcome": "answered",
+        "bits": 4.0,
+        "recogniser": "kube-read-secrets@1",
+        "activity": "0c1d2e3f4a5b6c7d8e9f",
+        "origin": origin(line=190, offset=250001),
+    }
+    return Link(**{**complete, **over})
+
+
 def looked_at(**over: Any) -> LookedAt:
     """Give eleven requests over all namespaces."""
     complete = {
@@ -100,6 +117,8 @@ def explanation(**over: Any) -> Explanation:
         "why": "In 41 days of history it never read this kind: nodes.",
         "innocent": ("A backup job: a schedule at this hour would confirm it.",),
         "next": ("Which pod has this address?\nkubectl get pods --all-namespaces",),
+        "means": "Somebody tries door after door.",
+        "contain": ("Stop it. Breaks: the shop.\nkubectl delete pods",),
     }
     return Explanation(**{**complete, **over})
 
@@ -118,6 +137,7 @@ def finding(**over: Any) -> Finding:
         "confidence": 0.93,
         "headline": "service account shop/web lists everything it can reach",
         "actor": actor(),
+        "plane": "kubernetes",
         "from_": AT,
         "until": UNTIL,
         "addresses": ("10.42.3.17",),

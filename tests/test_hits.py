@@ -10,6 +10,7 @@ from factories import AT, activity, actor, context, occurrence, sighting
 from record_text import own_text
 from rule_text import rule
 
+from tidewaiter.errors import RuleError
 from tidewaiter.hits import found_together, with_evidence
 from tidewaiter.recognise.own_rules import RuleFile, load_own
 from tidewaiter.recognise.pack import Pack, load_pack
@@ -130,3 +131,9 @@ def test_the_evidence_of_own_rules_comes_from_the_store() -> None:
         {"verb": "list"},
         {},
     ]
+
+
+def test_a_proof_that_nobody_makes_is_refused() -> None:
+    text = yaml.safe_dump({**yaml.safe_load(correlation(["a-rule"], ["actor"])), "proof": "stars"})
+    with pytest.raises(RuleError, match="unknown proof 'stars'"):
+        load_pack([("a.yml", yaml.safe_dump(_plain())), ("b.yml", text)])

@@ -12,8 +12,9 @@ from whole import DATA, lines, placeless
 
 from tidewaiter import pipeline
 from tidewaiter.errors import SourceError
+from tidewaiter.hits import rule_words
 from tidewaiter.model import Finding, Level
-from tidewaiter.pipeline import Read, Report, analyse, intake, rule_words, scan
+from tidewaiter.pipeline import Read, Report, analyse, intake, scan
 from tidewaiter.recognise.pack import Pack, packaged
 from tidewaiter.sources.contract import Tally, Unreadable
 from tidewaiter.sources.opening import Input
@@ -239,23 +240,6 @@ def test_a_state_outlives_the_rules_it_was_made_with() -> None:
         ("shop/1", "gone@1"),
         ("shop/2", "kube-list-everything@0"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        (None, None),
-        ("", None),
-        ("@", None),
-        ("/run/docker.sock", None),
-        ("10.42.3.17", "10.42.3.0/24"),
-        ("::1", "::/48"),
-        ("2001:db8:1:2::3", "2001:db8:1::/48"),
-        ("10.42.3.17:443", None),
-    ],
-)
-def test_network(address: str | None, network: str | None) -> None:
-    assert pipeline._network(address) == network
 
 
 def test_rules_speak_the_language_of_the_report_or_english() -> None:

@@ -1,4 +1,4 @@
-"""What the rules of a pack make of the rows in the store: correlations, and the evidence of users' own rules."""
+"""What the rules of a pack make of the rows in the store, and say of themselves: correlations, evidence, words."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Any
 
 import msgspec
 
-from tidewaiter.baseline import measure
+from tidewaiter.baseline import measure, proofs
 from tidewaiter.baseline.measure import column, group_key
+from tidewaiter.findings.explain import RuleWords
 from tidewaiter.model import Sighting
 from tidewaiter.recognise.correlation import ACTOR, Correlation, correlate
 from tidewaiter.recognise.pack import Pack
 from tidewaiter.store import Store
+from tidewaiter.wording import Wording
 
 Samples = dict[tuple[str, str, datetime], list[Sighting]]
 
@@ -21,9 +23,13 @@ Samples = dict[tuple[str, str, datetime], list[Sighting]]
 def found_together(store: Store, pack: Pack) -> Iterator[measure.Hit]:
     """Give every activity that a correlation matched, with its rule and weight."""
     fired = {name for (name,) in store.rows(measure.script("fired_rules"))}
+    with_past = False
     for rule in pack.correlations:
         if fired.isdisjoint(found.about.key for name in rule.rules if (found := pack.get(name))):
             continue
+        if rule.proof and not with_past:
+            proofs.prepare(store)
+            with_past = True
         for match in correlate(_counted(store, pack, rule), rule):
             yield from (measure.Hit(activity, rule.about.key, rule.about.weight) for activity in match.ids)
     if pack.record_correlations:
@@ -32,11 +38,14 @@ def found_together(store: Store, pack: Pack) -> Iterator[measure.Hit]:
 
 def _counted(store: Store, pack: Pack, rule: Correlation) -> Iterator[tuple[Any, datetime, str | None, str]]:
     names = [found.about.key for name in rule.rules if (found := pack.get(name))]
-    sql = measure.script("counted_rows").format(
+    script = proofs.SCRIPTS[rule.proof] if rule.proof else "counted_rows"
+    sql = measure.script(script).format(
         column=column(rule.field) if rule.field else "NULL", key=group_key(rule.group_by)
     )
-    left_out = list(rule.leaves_out) if ACTOR in rule.group_by else []
-    for group, at, value, activity in store.rows(sql, {"names": names, "left_out": left_out}):
+    asked = {"names": names}
+    if not rule.proof:  # what is proven has a credential or a claim, and so it is of somebody in particular
+        asked["left_out"] = list(rule.leaves_out) if ACTOR in rule.group_by else []
+    for group, at, value, activity in store.rows(sql, asked):
         yield group, at.replace(tzinfo=UTC), value, activity
 
 
@@ -69,3 +78,19 @@ def with_evidence(store: Store, samples: Samples) -> Samples:
                 pairs = reversed(msgspec.json.decode(values))  # of a field that is there twice, the first tells more
                 sightings[at] = msgspec.structs.replace(item, evidence=dict(pairs))
     return samples
+
+
+def rule_words(pack: Pack, wording: Wording) -> dict[str, RuleWords]:
+    """Give what each rule says of itself in a language, by name@version."""
+    language = wording.language
+    own = {*pack.records, *(rule.about.name for rule in pack.record_correlations)}
+    return {
+        about.key: RuleWords(
+            title=wording.title(about.name, about.title),
+            why=about.why.get(language) or about.why.get("en", ""),
+            benign=tuple(said.get(language) or said.get("en", "") for said in about.benign),
+            techniques=about.techniques,
+            own=about.name in own,
+        )
+        for about in pack.abouts()
+    }

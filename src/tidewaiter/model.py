@@ -5,8 +5,8 @@ The same name is used in code, tables, JSON, the command line and the documentat
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Literal
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -42,6 +42,8 @@ Outcome = Literal["answered", "refused", "failed", "unknown"]
 Level = Literal["info", "low", "medium", "high", "critical"]
 Decision = Literal["expected", "benign", "suspicious", "malicious"]
 ProfileState = Literal["learning", "warm", "stale"]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Shared = Literal["actor", "container", "address"]
 RecordKind = Literal["linux-process", "windows-process", "macos-process", "kube-audit"]  # what users' own rules read
 
 LEVELS: tuple[Level, ...] = ("info", "low", "medium", "high", "critical")
@@ -102,6 +104,10 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     address: str | None = None  # the network peer as the recording server saw it, not as a header claims
     tool: str | None = None  # name and major.minor, such as "kubectl/1.32"; a claim of the client
     container: str | None = None  # container id or pod name, when the actor ran in one
+    node: str | None = None  # node of the pod to which the actor's token is bound
+    credential: str | None = None  # short hash that tells one credential from another; never the credential itself
+    claimed: str | None = None  # address from which a relayed request says it came; anyone can say so
+    groups: tuple[str, ...] = ()  # of a person, as the server authenticated it; see meaning/likeness.py
     text: str = ""  # the command line or request target, as a person would quote it
     traits: tuple[str, ...] = ()
     origin: Origin
@@ -130,6 +136,25 @@ class Surprise(msgspec.Struct, frozen=True, kw_only=True):
     bits: float  # log2 of how many times rarer than ordinary
 
 
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was done after looking around, in the story of a finding."""
+
+    at: datetime
+    actor: Actor | None = None  # who, where it was another identity than the finding's
+    shared: Shared = "actor"  # what joins it to the finding
+    what: str = ""  # in words, such as "reads secrets"
+    technique: str
+    text: str
+    outcome: Outcome
+    times: int = 1  # how often the same was done in this story
+    prior: int = 0  # earlier days on which whoever did it did the same
+    bits: float = 0.0
+    finding: str | None = None  # the other finding, where this is one
+    recogniser: str  # "id@version"
+    activity: str  # Activity.id
+    origin: Origin
+
+
 class LookedAt(msgspec.Struct, frozen=True, kw_only=True):
     """What an episode read, in numbers."""
 
@@ -145,17 +170,55 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """The words of a finding; drawn from its evidence only, so equal facts give equal words."""
 
     what: str
-    why: str
-    innocent: tuple[str, ...]
-    next: tuple[str, ...]
+    why: str  # one reason a line
+    innocent: tuple[str, ...]  # each with what would confirm it; a command that shows it may follow on a second line
+    next: tuple[str, ...]  # a question; a command that answers it may follow on a second line
+    means: str = ""  # what an episode like this usually is; one sentence a line
+    contain: tuple[str, ...] = ()  # a step and what it breaks; its command, never run, may follow on a second line
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was decided about a finding, by whom and why."""
 
     decision: Decision
     by: str  # "tidewaiter" or a person
     why: str
+    id: str | None = None  # of a person's verdict, see Ruling
+    until: datetime | None = None  # when a person's verdict expires
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verdict covers: a finding lies within it when all of it does."""
+
+    actor: Actor
+    plane: Plane | None
+    kinds: tuple[str, ...]
+    namespaces: tuple[str, ...]  # "*" stands for all
+    tools: tuple[str, ...]  # families: the version may change
+    networks: tuple[str, ...]  # /24 and /48
+    rules: tuple[str, ...]  # names without version
+    techniques: tuple[str, ...]
+    scope: Scope  # the widest
+    level: Level  # the highest
+    chained: bool  # it went on to act on what it had read
+
+
+class Ruling(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict of a person as it is kept: on which finding, what it covers, until when."""
+
+    schema: Literal["tidewaiter.verdict/1"]
+    id: Annotated[str, msgspec.Meta(pattern=r"\AV-[0-9a-f]{12}\Z")]
+    finding: Annotated[str, msgspec.Meta(pattern=r"\AF-[0-9a-z]{1,64}\Z")]
+    decision: Decision
+    by: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    why: Annotated[str, msgspec.Meta(max_length=2000)]
+    at: Moment
+    until: Moment  # it does not apply from then on
+    opens: Moment  # the episode that was judged
+    closes: Moment
+    covers: Shape
+    signs: tuple[str, ...]  # rules and measures that spoke: the history of verdicts is counted by these
+    revoked: Moment | None = None
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,13 +231,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float  # 0 to 1, how sure
     headline: str
     actor: Actor
+    plane: Plane | None = None  # None in what earlier versions wrote
     from_: datetime = msgspec.field(name="from")
     until: datetime
     addresses: tuple[str, ...]
     tools: tuple[str, ...]
     looked_at: LookedAt
     surprises: tuple[Surprise, ...]
-    chain: tuple[str, ...] = ()
+    chain: tuple[Link, ...] = ()  # what was done after looking around
+    rules: tuple[str, ...] = ()  # "name@version" of those that stand alone
     sightings: tuple[Sighting, ...]
     explanation: Explanation
     verdict: Verdict
@@ -199,8 +264,11 @@ class Breadth(msgspec.Struct, frozen=True, kw_only=True):
 
     window: str  # 10s, 10min, 1h, 24h
     observed: int
-    usual: int | None  # the most on any earlier day of this actor; None without earlier days
-    peers: float | None  # what three quarters of its peers stay below on a day; None without peers
+    usual: int | None  # the most on any earlier day of this actor on which it was answered; None without such days
+    peers: float | None  # what three quarters of its peers stay below on every day; None without peers
+    classes: int = 0  # distinct classes of these kinds, such as workload, network, authority
+    usual_classes: int | None = None
+    peers_classes: float | None = None
 
 
 class Tripwire(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,3 +311,54 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     estate_learning: bool = True  # nobody's past is long enough to compare with
     surprises: tuple[Surprise, ...] = ()  # the heaviest first
     tripwire_bits: float = 0.0
+    chain: tuple[Link, ...] = ()  # what followed, in the order of time
+    chain_bits: float = 0.0
+    containers: tuple[str, ...] = ()  # container ids or names of pods from which it came
+    first_day: date | None = None  # the first day of its history
+
+
+class Habit(msgspec.Struct, frozen=True, kw_only=True):
+    """One value of a profile: something that an actor did."""
+
+    value: str
+    days: int  # on which it was done
+    known: bool  # answered on two distinct days
+    since: date
+    until: date
+
+
+class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
+    """How often an actor looks around."""
+
+    requests: int
+    usual_a_day: float  # half of its active days have more
+    most_a_day: int
+    every: float | None  # seconds from one read of a kind to the next, in the middle; None for too few
+    regular: bool  # half of all repetitions lie within a fifth of that
+
+
+class Peers(msgspec.Struct, frozen=True, kw_only=True):
+    """A group of actors that are alike."""
+
+    group: str  # see meaning/likeness.py
+    members: int  # others with a past of two days
+    example: str | None
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """What is ordinary for an actor on a plane."""
+
+    schema: str = "tidewaiter.profile/1"
+    actor: Actor
+    plane: Plane
+    state: ProfileState
+    first: date
+    last: date
+    today: date  # the last day of anybody in the store: the profile is told as of then
+    days: int  # on which it looked around
+    answered_days: int
+    habits: dict[str, tuple[Habit, ...]]  # by dimension, the most frequent first
+    rhythm: Rhythm
+    peers: Peers | None  # with whom it is compared
+    groups: tuple[Peers, ...]
+    would_surprise: dict[str, float]  # dimension -> bits of something new that none of its like does

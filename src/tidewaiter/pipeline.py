@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from functools import lru_cache
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 import msgspec
 
 from tidewaiter.baseline import measure
-from tidewaiter.findings.explain import RuleWords, finding
+from tidewaiter.baseline.chains import LinkRule
+from tidewaiter.findings.explain import finding
 from tidewaiter.findings.judge import Judgement, Persona, is_shown, judge
-from tidewaiter.hits import found_together, with_evidence
-from tidewaiter.model import Activity, Actor, Episode, Finding, Level, Origin, Sighting
+from tidewaiter.findings.story import joined, link_of
+from tidewaiter.hits import found_together, rule_words, with_evidence
+from tidewaiter.meaning.likeness import likeness
+from tidewaiter.meaning.network import habitual_network
+from tidewaiter.model import Activity, Actor, Episode, Finding, Level, Origin, Ruling, Sighting
 from tidewaiter.recognise.fields import PLANES, network
 from tidewaiter.recognise.pack import Pack, Recognised
 from tidewaiter.sinks.summary import Silence
@@ -26,6 +28,7 @@ from tidewaiter.sources import catalogue, contract
 from tidewaiter.sources.contract import Tally, Unreadable
 from tidewaiter.sources.opening import Input, inputs
 from tidewaiter.store import Context, Occurrence, Store
+from tidewaiter.triage import live, never_teaches, raised, triaged
 from tidewaiter.visibility import Heard, Way, ways
 from tidewaiter.wording import Wording
 
@@ -56,6 +59,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     read: tuple[Read, ...]
     problems: tuple[Unreadable, ...]  # files and folders that could not even be opened
     silences: tuple[Silence, ...] = ()
+    covered: tuple[Finding, ...] = ()  # hidden by people's verdicts
+    verdicts: int = 0  # by how many
 
     @property
     def incomplete(self) -> bool:
@@ -200,7 +205,8 @@ class _Intake:
         a = activity
         key = (
             *(said, a.actor, a.plane, a.verb, a.kind, a.scope, a.namespace, a.name, a.outcome, a.address, a.tool),
-            *(a.container, a.traits, a.origin.source, a.origin.path),
+            *(a.container, a.node, a.credential, a.claimed, a.groups, a.traits, a.origin.source),
+            a.origin.path,
         )
         number = self._alike.get(key)
         if number is None:
@@ -213,16 +219,19 @@ class _Intake:
     def _context(self, number: int, activity: Activity, said: Sequence[Recognised]) -> Context:
         tripwires = tuple(item.recogniser for item in said if item.role == "tripwire")
         evidence = tuple(item.recogniser for item in said if item.role == "evidence")
+        beside = tuple(item.recogniser for item in said if item.role == "context")
         return Context(
             context=number,
             a=activity,
-            recognised=evidence,
+            recognised=(*evidence, *beside),
             tripwires=tripwires,
             weight=max(item.weight for item in said),
             role=_role(tripwires, evidence, self._pack.records),
-            network=_network(activity.address),
+            network=habitual_network(activity.address),
             network_kind=network(activity.address),
+            claimed_kind=network(activity.claimed),
             learn=self._learn,
+            likeness=likeness(activity.actor, activity.groups, activity.container),
         )
 
 
@@ -234,18 +243,6 @@ def _role(tripwires: Sequence[str], evidence: Sequence[str], own: Container[str]
     return "tripwire" if tripwires else "evidence" if evidence else "context"
 
 
-@lru_cache(maxsize=65536)
-def _network(address: str | None) -> str | None:
-    """Give the network an address lies in, as habits see it: /24 for IPv4, /48 for IPv6; None when it is no address."""
-    if not address:
-        return None
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return None
-    return str(ip_network((found, 24 if found.version == 4 else 48), strict=False))  # noqa: PLR2004
-
-
 def analyse(
     store: Store,
     pack: Pack,
@@ -254,6 +251,7 @@ def analyse(
     persona: Persona = "regular",
     since: datetime | None = None,
     until: datetime | None = None,
+    standing: Sequence[Ruling] = (),
 ) -> tuple[tuple[Finding, ...], dict[Level, int], int]:
     """Judge everything in the store: the findings the persona wants, the count by level, and how many are hidden."""
     store.settle()
@@ -263,20 +261,28 @@ def analyse(
     weights = {about.key: about.weight for about in pack.abouts()}
     levels: dict[Level, int] = {}
     chosen: list[tuple[Episode, Judgement]] = []
-    for episode in measure.episodes(store, found_together(store, pack), weights):
+    for episode in measure.episodes(store, found_together(store, pack), weights, _link_rules(pack)):
         if (since and episode.closes < since) or (until and episode.opens > until):
             continue
-        judged = judge(episode)
+        judged = raised(judge(episode), episode, standing)
         levels[judged.level] = levels.get(judged.level, 0) + 1
         if is_shown(judged.level, persona):
             chosen.append((episode, judged))
     samples = _samples(store, pack, [episode for episode, _ in chosen])
     if pack.records:
         samples = with_evidence(store, samples)
-    found = tuple(
+    alone = tuple(
         finding(episode, judged, samples.get(_key(episode), ()), rules, wording) for episode, judged in chosen
     )
+    containers = {one.id: episode.containers for one, (episode, _) in zip(alone, chosen, strict=True)}
+    found = joined(alone, containers, wording)
     return found, levels, sum(levels.values()) - len(found)
+
+
+def _link_rules(pack: Pack) -> dict[str, LinkRule]:
+    """Give the context rules whose activities continue a story, by name@version."""
+    context = ((about.key, link_of(about.techniques)) for about in pack.abouts() if about.role == "context")
+    return {key: LinkRule(*link) for key, link in context if link}
 
 
 def _key(episode: Episode) -> tuple[str, str, datetime]:
@@ -340,22 +346,6 @@ def _activity(row: Sequence[Any]) -> Activity:
     )
 
 
-def rule_words(pack: Pack, wording: Wording) -> dict[str, RuleWords]:
-    """Give what each rule says of itself in a language, by name@version."""
-    language = wording.language
-    own = {*pack.records, *(rule.about.name for rule in pack.record_correlations)}
-    return {
-        about.key: RuleWords(
-            title=wording.title(about.name, about.title),
-            why=about.why.get(language) or about.why.get("en", ""),
-            benign=tuple(said.get(language) or said.get("en", "") for said in about.benign),
-            techniques=about.techniques,
-            own=about.name in own,
-        )
-        for about in pack.abouts()
-    }
-
-
 def scan(
     paths: Sequence[str],
     *,
@@ -369,16 +359,23 @@ def scan(
     progress: Progress | None = None,
     block_size: int | None = None,
     native: bool = True,
+    rulings: Sequence[Ruling] = (),
+    now: datetime | None = None,
 ) -> Report:
-    """Read, recognise, measure and judge: the whole way, for `tidewaiter scan`."""
+    """Read, recognise, measure and judge: the whole way, for `tidewaiter scan`. Without `now` no verdict applies."""
     inputs([*learn, *paths], report=lambda _: None)  # a path that is not there is said before anything is read
     taught, trouble = intake(
         learn, store=store, pack=pack, learn=True, progress=progress, block_size=block_size, native=native
     )
     read, problems = intake(paths, store=store, pack=pack, progress=progress, block_size=block_size, native=native)
-    found, levels, hidden = analyse(store, pack, wording, persona=persona, since=since, until=until)
+    store.insert("judged", never_teaches(rulings))
+    standing = live(rulings, now) if now else ()
+    found, levels, hidden = analyse(store, pack, wording, persona=persona, since=since, until=until, standing=standing)
+    decided = triaged(found, rulings, standing, wording)
     return Report(
-        findings=found,
+        findings=decided.shown,
+        covered=decided.covered,
+        verdicts=decided.verdicts,
         levels=levels,
         hidden=hidden,
         read=(*taught, *read),

@@ -17,9 +17,6 @@ from sqlglot.errors import ErrorLevel
 _FILES = sorted(PACKAGE.rglob("*.sql"))
 # Reads the store's own spool file; at scale the same rows come from the readers themselves (mapInArrow).
 _DUCKDB_ONLY = ("load_", "load.")
-# What Spark has under another name that sqlglot does not translate; fails when it is no longer needed.
-# Spark allows no DISTINCT in a window function: there this becomes size(collect_set(kind) OVER …).
-_DISTINCT_WINDOWS = {"breadth.sql"}
 
 
 def _text(path: Path) -> str:
@@ -55,7 +52,8 @@ def test_it_becomes_spark_sql(path: Path) -> None:
         assert {found.name for found in statement.find_all(exp.Anonymous)} == set()
 
 
-def test_windows_that_spark_lacks_are_known() -> None:
+def test_no_window_counts_distinct_values() -> None:
+    """Spark refuses that when it runs, not when it parses."""
     found = {
         path.name
         for path in _FILES
@@ -63,7 +61,7 @@ def test_windows_that_spark_lacks_are_known() -> None:
         for window in (statement.find_all(exp.Window) if statement else ())
         if window.this.find(exp.Distinct)
     }
-    assert found == _DISTINCT_WINDOWS
+    assert found == set()
 
 
 def test_sql_lives_in_sql_files() -> None:

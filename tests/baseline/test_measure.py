@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import factories
 import pytest
-from estate import KINDS, PAST, WEB, Fact, days, departure, episodes, fill, moment, others, reads, surprise
+from estate import FAST, KINDS, PAST, WEB, Fact, days, departure, episodes, fill, moment, others, reads, surprise
 from factories import actor
+from msgspec.structs import replace
 
 from tidewaiter.baseline.measure import Hit, column, group_key, script
 from tidewaiter.model import Breadth, Episode, Tripwire
@@ -35,6 +36,7 @@ def told(**over: Any) -> Episode:
         "answered": 1,
         "refused": 0,
         "history": 5,
+        "first_day": date(2026, 11, 2),
         "estate_days": 5,
         "arrival_days": 1,
         "evidence": ("kube-list-namespace@1",),
@@ -251,10 +253,10 @@ def test_what_a_correlation_matched_is_told() -> None:
 def test_a_stranger_is_measured_against_its_peers() -> None:
     (found,) = episodes([*others(3, *KINDS[:14]), *reads(*KINDS[:24], day=5)])
     assert found.breadth == (
-        Breadth(window="10s", observed=11, usual=None, peers=11.0),
-        Breadth(window="10min", observed=24, usual=None, peers=14.0),
-        Breadth(window="1h", observed=24, usual=None, peers=14.0),
-        Breadth(window="24h", observed=24, usual=None, peers=14.0),
+        Breadth(window="10s", observed=11, usual=None, peers=11.0, classes=1, peers_classes=1.0),
+        Breadth(window="10min", observed=24, usual=None, peers=14.0, classes=1, peers_classes=1.0),
+        Breadth(window="1h", observed=24, usual=None, peers=14.0, classes=1, peers_classes=1.0),
+        Breadth(window="24h", observed=24, usual=None, peers=14.0, classes=1, peers_classes=1.0),
     )
     assert found.surprises == (
         surprise("breadth", "24 in 10min", 2.3, peers="14 in 10min", history_days=0),
@@ -374,3 +376,150 @@ def test_a_group_is_one_text() -> None:
     assert group_key(["actor", "network"]) == (
         "concat_ws(chr(31), coalesce(CAST(actor AS VARCHAR), ''), coalesce(CAST(network_kind AS VARCHAR), ''))"
     )
+
+
+def test_what_is_refused_makes_nothing_new_ordinary() -> None:
+    """Five days of new kinds, all refused: on the sixth, something new is as surprising as if there were none."""
+    knocking = [fact for day in range(1, 5) for fact in reads(KINDS[day], day=day, clock="11:00:00", outcome="refused")]
+    for past in (PAST, [*PAST, *knocking]):
+        assert episodes([*past, *reads("nodes", day=5)])[-1].departures == (departure("kind", "nodes"),)
+
+
+def test_what_is_refused_is_not_the_usual_breadth() -> None:
+    refused = reads(*KINDS[:20], day=3, clock="11:00:00", every=timedelta(milliseconds=50), outcome="refused")
+    found = episodes([*PAST, *refused, *reads(*KINDS[:8], day=5)])[-1]
+    assert [item.usual for item in found.breadth] == [2, 2, 2, 2]
+
+
+def test_a_knock_at_the_door_is_no_presence() -> None:
+    """Refused on every day of its absence: it is away all the same."""
+    knocking = days("pods", first=5, count=31, outcome="refused")
+    found = episodes([*PAST, *others(1, "pods", among=41), *knocking, *reads("nodes", day=36)])[-1]
+    assert (found.state, found.idle_days) == ("stale", 32)
+
+
+def test_strangers_do_not_make_newcomers_ordinary() -> None:
+    strangers = [
+        fact
+        for day in range(5)
+        for fact in reads("version", day=day, by=actor(kind="anonymous", name=f"198.51.100.{day}"))
+    ]
+    (found,) = (one for one in episodes([*PAST, *strangers, *reads("pods", day=5, by=actor(name="shop/new"))])
+                if one.actor.name == "shop/new")  # fmt: skip
+    assert (found.arrival_days, found.estate_days) == (1, 5)
+
+
+def named(kind: str, *likeness: str, count: int, reading: str, **over: Any) -> list[Fact]:
+    """Give so many accounts with a past, all alike."""
+    facts = [
+        fact
+        for number in range(count)
+        for fact in days("pods", reading, count=5, by=actor(kind=kind, name=f"{reading}-{number}"), **over)
+    ]
+    return [fact._replace(context=replace(fact.context, likeness=likeness)) for fact in facts]
+
+
+@pytest.mark.parametrize(
+    ("likeness", "crowd"),
+    [
+        ((), (0, 9, 4, 9)),
+        (("groups:dev",), (0, 4, 4, 9)),  # four developers, of whom nobody reads what operators read
+        (("groups:ops",), (3, 3, 4, 9)),
+        (("groups:few",), (0, 9, 4, 9)),  # two are no crowd: the sort speaks
+        (("workload:w", "account:a"), (0, 9, 4, 9)),
+    ],
+    ids=["none", "others", "own", "few", "nobody"],
+)
+def test_peers_are_the_narrowest_group_that_is_a_crowd(likeness: tuple[str, ...], crowd: tuple[int, ...]) -> None:
+    """Of nine people four developers, three operators and two others; an account reads what operators do."""
+    estate = [
+        *named("user", "groups:dev", count=4, reading="services"),
+        *named("user", "groups:ops", count=3, reading="nodes"),
+        *named("user", "groups:few", count=2, reading="leases"),
+    ]
+    eve = actor(kind="user", name="eve")
+    mine = [*days("pods", count=5, by=eve), *reads("nodes", day=5, by=eve)]
+    mine = [fact._replace(context=replace(fact.context, likeness=likeness)) for fact in mine]
+    (found,) = (one for one in episodes([*estate, *mine]) if one.actor == eve)
+    (kind,) = (item for item in found.departures if item.dimension == "kind")
+    known, peers, _, estate_size = crowd
+    assert (kind.peers, kind.estate) == (peers, estate_size)
+    assert kind.peers_known == (3 if peers != 4 else known)
+
+
+def test_the_same_account_in_other_namespaces_is_a_peer() -> None:
+    like = ("account:web",)
+    alike = [
+        fact for number in range(3) for fact in days("pods", "nodes", count=5, by=actor(name=f"team-{number}/web"))
+    ]
+    others_too = days("pods", count=5, by=actor(name="team-1/db"))
+    mine = [*PAST, *reads("nodes", day=5)]
+    facts = [fact._replace(context=replace(fact.context, likeness=like)) for fact in [*alike, *mine]]
+    (found,) = (one for one in episodes([*facts, *others_too]) if one.actor == WEB)
+    assert [(item.peers_known, item.peers, item.estate) for item in found.departures] == [(3, 3, 4)]
+    assert [(item.measure, item.bits) for item in found.surprises] == [("new-kind", 1.4)]
+
+
+def test_a_busy_peer_is_one_peer() -> None:
+    """One wide account of 29 days among three narrow ones of five: three quarters stay below 9, not 24."""
+    busy = days(*KINDS[:24], count=29, by=actor(name="shop/busy"), every=FAST)
+    narrow = others(3, *KINDS[:4], among=5)
+    found = [one for one in episodes([*busy, *narrow, *reads(*KINDS[:20], day=29, every=FAST)]) if one.actor == WEB]
+    assert [item.peers for item in found[0].breadth] == [9.0, 9.0, 9.0, 9.0]
+
+
+def test_earlier_routine_is_no_part_of_a_wide_stretch() -> None:
+    """Kinds of every day, read hours before; then many known ones within an hour: they alone are told."""
+    habits = [fact for day in range(12) for fact in reads(*KINDS[2 * day : 2 * day + 2], "pods", day=day % 12)]
+    again = [
+        fact for day in range(12, 24) for fact in reads(*KINDS[2 * (day - 12) : 2 * (day - 12) + 2], "pods", day=day)
+    ]
+    early = reads("kind00", "pods", day=24, clock="02:00:00")
+    today = reads(*KINDS[4:24], day=24, clock="12:00:00", every=timedelta(minutes=2))
+    found = [one for one in episodes([*habits, *again, *early, *today]) if one.opens >= moment(24)]
+    assert [(one.opens, one.requests) for one in found] == [(moment(24, "12:00:00"), 20)]
+
+
+CLASSES = ("workload", "network", "topology", "tenancy", "config", "authority", "history", "images")
+
+
+def test_few_kinds_of_all_classes_are_broad() -> None:
+    """Nine kinds of one class a day are its trade; eight kinds of eight classes are a look around."""
+    past = days(*KINDS[:9], count=5)
+    today = [
+        fact
+        for number, name in enumerate(CLASSES)
+        for fact in reads(KINDS[number], day=5, clock=f"09:00:0{number}", resource_class=name)
+    ]
+    (found,) = episodes([*past, *today])
+    assert found.breadth[0] == Breadth(
+        window="10s", observed=8, usual=9, peers=9.0, classes=8, usual_classes=1, peers_classes=1.0
+    )
+    assert [item for item in found.surprises if item.measure == "breadth"] == [
+        surprise("breadth", "8 classes in 10s", 9.0, "1 classes in 10s", peers="1 classes in 10s")
+    ]
+
+
+def stranger(number: int, minute: int, tool: str = "probe/1") -> list[Fact]:
+    by = actor(kind="anonymous", name=f"198.51.100.{number}")
+    return reads("pods", day=0, clock=f"09:{minute:02}:00", by=by, tool=tool, tripwires=("a@1",), outcome="refused",
+                 network="198.51.100.0/24", address=by.name)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "actors"),
+    [
+        ([stranger(number, number) for number in range(5)], ["198.51.100.0"]),
+        ([stranger(number % 3, number) for number in range(6)], ["198.51.100.0"]),
+        ([stranger(number, number) for number in range(2)], ["198.51.100.0", "198.51.100.1"]),
+        ([stranger(number, 15 * number) for number in range(3)], [f"198.51.100.{number}" for number in range(3)]),
+        ([stranger(number, number, f"tool{number}/1") for number in range(3)], [f"198.51.100.{n}" for n in range(3)]),
+    ],
+    ids=["turns", "again", "two are two", "apart", "other tools"],
+)
+def test_strangers_who_take_turns_with_one_tool_are_one(facts: list[list[Fact]], actors: list[str]) -> None:
+    found = episodes([fact for one in facts for fact in one])
+    assert [one.actor.name for one in found] == actors
+    assert {address for one in found for address in one.addresses} == {
+        fact.context.a.address for one in facts for fact in one
+    }

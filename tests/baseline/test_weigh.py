@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from tidewaiter.baseline.weigh import (
     breadth_bits,
+    classes_bits,
     innovation_bits,
+    peer_bits,
     state,
     surprises,
     tripwire_bits,
@@ -275,3 +277,43 @@ def test_weighed_fills_what_judges_need() -> None:
 @pytest.mark.parametrize(("estate_days", "learning"), [(0, True), (2, True), (3, False)])
 def test_a_young_estate_is_still_learnt(estate_days: int, learning: bool) -> None:
     assert weighed(quiet(estate_days=estate_days, actor=actor(name="a"))).estate_learning is learning
+
+
+@pytest.mark.parametrize(
+    ("given", "p"),
+    [
+        (departure(peers=2), 0.0),  # two are no crowd
+        (departure(peers_known=6, estate_known=6), 55 / 56),
+        (departure(peers_known=3, estate_known=3), 4 / 8),
+        (departure(), 1 / 56),
+    ],
+)
+def test_peer_bits(given: Departure, p: float) -> None:
+    assert peer_bits(given) == (pytest.approx(4 - 2 * log2(p)) if p else float("inf"))
+
+
+@pytest.mark.parametrize(
+    ("classes", "usual", "peers", "history", "bits"),
+    [(8, None, None, 0, 3), (8, 2, None, 3, 6), (8, 2, None, 2, 3), (4, 1, None, 3, 0), (8, 2, 8.0, 2, 0)],
+)
+def test_classes_bits(classes: int, usual: int | None, peers: float | None, history: int, bits: float) -> None:
+    given_ = Breadth(
+        window="1h", observed=9, usual=9, peers=None, classes=classes, usual_classes=usual, peers_classes=peers
+    )
+    assert classes_bits(given_, history) == pytest.approx(bits)
+
+
+@pytest.mark.parametrize("history", [10, 100, 1000])
+def test_on_call_at_night_stays_below_medium(history: int) -> None:
+    """A new hour, and one kind that a colleague reads every day: however long its own past, below ten bits."""
+    found = surprises(
+        quiet(
+            history=history,
+            departures=(
+                departure(dimension="hour", value="00", history=history),
+                departure(value="events", history=history, peers_known=6, estate_known=6),
+            ),
+        )
+    )
+    assert {item.measure for item in found} == {"new-kind", "new-hour"}
+    assert sum(item.bits for item in found) < 10

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import factories
+import msgspec
 import pytest
 
-from tidewaiter.cli.keeping import keep, load
-from tidewaiter.errors import StoreError
+from tidewaiter.cli.keeping import choose, keep, keep_verdicts, load, load_verdicts, verdict_lines
+from tidewaiter.errors import ConfigError, StoreError
 from tidewaiter.sinks.jsonl import line
+from tidewaiter.triage import rule_on
 
 FIRST = factories.finding(id="F-1")
 SECOND = factories.finding(id="F-2", level="low")
+EARLY, LATE = (
+    rule_on(FIRST, decision="benign", by="ada", why="w\x1b", at=factories.AT + after, until=factories.AT + after * 9)
+    for after in (timedelta(days=1), timedelta(days=2))
+)
 
 
 def test_findings_come_back_as_they_were(tmp_path: Path) -> None:
@@ -75,3 +82,45 @@ def test_findings_that_cannot_be_kept_leave_the_old_ones(tmp_path: Path) -> None
     with pytest.raises(IsADirectoryError):
         keep(tmp_path, [SECOND])
     assert load(tmp_path) == [FIRST]
+
+
+def test_verdicts_come_back_in_the_order_of_time(tmp_path: Path) -> None:
+    assert load_verdicts(tmp_path) == ()
+    keep_verdicts(tmp_path, [LATE])
+    keep_verdicts(tmp_path, [EARLY])
+    assert load_verdicts(tmp_path) == (EARLY, LATE)
+    assert (tmp_path / "verdicts.jsonl").read_bytes() == b"".join(verdict_lines([EARLY, LATE]))
+    assert b"\x1b" not in (tmp_path / "verdicts.jsonl").read_bytes()
+
+
+def test_a_verdict_of_the_same_name_is_replaced(tmp_path: Path) -> None:
+    revoked = msgspec.structs.replace(EARLY, revoked=LATE.at)
+    keep_verdicts(tmp_path, [EARLY, LATE])
+    keep_verdicts(tmp_path, [revoked])
+    assert load_verdicts(tmp_path) == (revoked, LATE)
+
+
+def test_a_damaged_verdict_is_not_passed_over(tmp_path: Path) -> None:
+    """What was hidden by it would be shown without a word, or what was malicious would teach."""
+    path = tmp_path / "verdicts.jsonl"
+    path.write_bytes(b"".join(verdict_lines([EARLY])) + b"{}\n")
+    with pytest.raises(StoreError) as caught:
+        load_verdicts(tmp_path)
+    assert str(caught.value) == (
+        f"error: not a verdict: Object missing required field `schema`\nwhere: {path}:2\n"
+        "hint: take the line out: what it covered is shown again by the next scan"
+    )
+
+
+def test_verdicts_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "verdicts.jsonl").mkdir()
+    with pytest.raises(StoreError, match="no verdicts can be read: Is a directory"):
+        load_verdicts(tmp_path)
+
+
+def test_what_is_meant_is_found_by_the_beginning_of_its_name() -> None:
+    assert choose([FIRST, SECOND], "F-2", what="finding", where="here") == SECOND
+    assert choose([EARLY], EARLY.id[:5], what="verdict", where="here") == EARLY
+    with pytest.raises(ConfigError) as caught:
+        choose([EARLY, LATE], "V-", what="verdict", where="here")
+    assert str(caught.value) == (f"error: 2 verdicts begin with 'V-'\nwhere: here\nhint: known: {EARLY.id}, {LATE.id}")

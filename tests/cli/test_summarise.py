@@ -103,8 +103,11 @@ def test_what_cannot_be_seen_is_said_once_and_in_order() -> None:
 
 def test_findings_are_counted_by_level() -> None:
     found = tuple(factories.finding(level=level) for level in ("high", "low", "high"))
-    told = summary(report(findings=found, levels={"high": 2, "low": 1, "info": 9}, hidden=9), planes=PLANES)
-    assert (told.findings_by_level, told.hidden) == ({"low": 1, "high": 2}, 9)
+    told = summary(
+        report(findings=found, levels={"high": 2, "low": 1, "info": 9}, hidden=9, covered=found[:2], verdicts=1),
+        planes=PLANES,
+    )
+    assert (told.findings_by_level, told.hidden, told.covered, told.verdicts) == ({"low": 1, "high": 2}, 9, 2, 1)
 
 
 @pytest.mark.parametrize("source", sorted(PLANES))

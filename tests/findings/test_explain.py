@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import factories
 import msgspec
 import pytest
-from factories import AT, actor, episode, sighting, surprise
+from factories import AT, actor, episode, origin, sighting, surprise
 from golden import check_golden
 
 from tidewaiter.findings.explain import RuleWords, finding, finding_id
@@ -24,6 +24,18 @@ RULES = {
         why="A program knows them. Who found a token has to ask.",
         benign=("An operator at start", "A CI job"),
         techniques=("T1069", "T1613"),
+    ),
+    "kube-node-credential-by-person@1": RuleWords(
+        title="A node credential is used with a tool for people",
+        why="Somebody took it off the disk.",
+        benign=("An administrator on the node",),
+        techniques=("T1613",),
+    ),
+    "cloud-offensive-tool@1": RuleWords(
+        title="The client names itself a tool for attack",
+        why="These tools have one purpose.",
+        benign=("An announced test",),
+        techniques=("T1613",),
     ),
     "my-own-rule@3": RuleWords(title="Ours", why="", benign=(), techniques=()),
 }
@@ -82,7 +94,49 @@ HOST = episode(
     surprises=(surprise(measure="new-hour", observed="4, 20", usual="8", peers="2 of 3", history_days=2, bits=5.5),),
 )
 _NEW = [f"new-{dimension}" for dimension in ("kind", "scope", "network", "tool", "namespace", "hour")]
-EPISODES = {"sweep": SWEEP, "stranger": STRANGER, "host": HOST}
+# A key of a node in a person's hands; Windows; a log without dates; a cloud; a habit.
+NODE = episode(
+    actor=actor(kind="node", name="worker-2"),
+    kinds=("nodes", "pods", "secrets"),
+    tools=("kubectl/1.36",),
+    addresses=("10.20.0.12",),
+    history=3,
+    first_day=date(2026, 11, 18),
+    tripwires=(Tripwire(recogniser="kube-node-credential-by-person@1", weight=16.0, times=10, prior=0),),
+    tripwire_bits=16.0,
+    surprises=(surprise(observed="nodes, secrets", usual="configmaps, pods", history_days=3, bits=4.8),),
+)
+WINDOWS = msgspec.structs.replace(
+    HOST, actor=actor(kind="host-user", name="CORP\\anna", realm="WS12.corp.example"), tools=("docker",)
+)
+UNDATED = msgspec.structs.replace(
+    HOST, opens=datetime(1970, 1, 1, 0, 12, tzinfo=UTC), closes=datetime(1970, 1, 1, 0, 14, 3, tzinfo=UTC)
+)
+CLOUD = episode(
+    actor=actor(kind="user", name="mary", realm="111122223333"),
+    plane="cloud",
+    kinds=("clusters", "images"),
+    namespaces=(),
+    tools=("aws-cli/2.15",),
+    addresses=("203.0.113.24",),
+    tripwires=(Tripwire(recogniser="cloud-offensive-tool@1", weight=8.0, times=4, prior=0),),
+    tripwire_bits=8.0,
+    surprises=(
+        surprise(measure="new-network", observed="203.0.113.0/24", usual="198.51.100.0/24", peers="0 of 4", bits=6.0),
+    ),
+)
+HABIT = episode(surprises=(), refused=0, answered=11, first_day=date(2026, 10, 13))
+EPISODES = {
+    "sweep": SWEEP,
+    "stranger": STRANGER,
+    "host": HOST,
+    "node": NODE,
+    "windows": WINDOWS,
+    "undated": UNDATED,
+    "cloud": CLOUD,
+    "habit": HABIT,
+}
+_SOURCES = {"host": "auditd", "windows": "windows-event", "undated": "bpftrace", "cloud": "cloudtrail"}
 
 
 def tell(given: Episode, language: Language = "en", **over: Any) -> Finding:
@@ -94,14 +148,17 @@ def tell(given: Episode, language: Language = "en", **over: Any) -> Finding:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", EPISODES)
 def test_the_words_of_a_finding(name: str, language: Language) -> None:
-    told = tell(EPISODES[name], language)
+    place = sighting(origin=origin(source=_SOURCES.get(name, "kube-audit")))
+    told = tell(EPISODES[name], language, sightings=[place])
     text = [
         f"{told.level} {told.confidence} {told.id} {' '.join(told.techniques)}",
         told.headline,
         *("", "what", told.explanation.what),
         *("", "why", told.explanation.why),
+        *("", "means", told.explanation.means),
         *("", "innocent", *told.explanation.innocent),
         *("", "next", *told.explanation.next),
+        *("", "contain", *told.explanation.contain),
         *("", "verdict", told.verdict.decision, told.verdict.why, ""),
     ]
     check_golden(GOLDEN / f"{name}.{language}.txt", "\n".join(text))
@@ -119,11 +176,14 @@ def test_the_facts_of_a_finding_are_those_of_its_episode() -> None:
             kinds=SWEEP.kinds, namespaces=("*",), scope="everything", requests=11, answered=5, refused=6
         ),
         surprises=SWEEP.surprises,
+        rules=tuple(rule.recogniser for rule in SWEEP.tripwires),
         explanation=told.explanation,  # see the golden files
         verdict=Verdict(
-            decision="suspicious",
+            decision="malicious",
             by="tidewaiter",
-            why="This is a sign by itself: A service account asks for its rights.",
+            why=(
+                "Independent signs agree: questions about rights, how much was read or tried, the place it came from."
+            ),
         ),
     )
 
@@ -197,9 +257,9 @@ def test_every_rule_in_the_table_of_headlines_has_words(language: Language) -> N
         assert Wording(language).say(f"headline.{key}", actor="x")
 
 
-def test_without_any_sign_the_verdict_says_what_it_weighs() -> None:
+def test_without_any_sign_the_verdict_says_so() -> None:
     told = tell(msgspec.structs.replace(HOST, surprises=(), history=0))
-    assert (told.verdict.why, told.explanation.why) == (EN.say("verdict.weak", reason="(0 bits)"), "")
+    assert (told.verdict.why, told.explanation.why) == (EN.say("verdict.nothing"), "")
 
 
 def test_a_rule_that_is_gone_is_named() -> None:
@@ -207,7 +267,7 @@ def test_a_rule_that_is_gone_is_named() -> None:
     gone = Tripwire(recogniser="gone@1", weight=0.0, times=1, prior=0)
     told = tell(msgspec.structs.replace(SWEEP, tripwires=(gone,)))
     assert told.headline == "service account shop/web: gone@1"
-    assert told.explanation.why.startswith("This is a sign by itself: gone@1.\n")
+    assert told.explanation.why.startswith("gone@1 (1 request).\n")
     assert told.techniques == ("T1613",)
 
 

@@ -5,8 +5,8 @@ from factories import episode, surprise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewaiter.findings.judge import Judgement, Persona, at_least, is_shown, judge
-from tidewaiter.model import LEVELS, Episode, Level, Tripwire
+from tidewaiter.findings.judge import Ground, Judgement, Persona, at_least, is_shown, judge
+from tidewaiter.model import LEVELS, Decision, Episode, Level, Tripwire
 
 TRIPWIRE = Tripwire(recogniser="kube-review-flood@1", weight=8.0, times=1, prior=0)
 
@@ -34,7 +34,7 @@ def weighing(bits: float, **over: object) -> Episode:
 def test_levels_begin_at_bits(bits: float, level: Level) -> None:
     found = judge(weighing(bits))
     assert (found.level, found.bits) == (level, bits)
-    assert found.decision == ("benign" if level in {"info", "low"} else "suspicious")
+    assert found.decision == ("benign" if level in {"info", "low"} else "suspicious")  # one sign alone
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,47 @@ def test_tripwires_and_surprises_add_up() -> None:
     assert judge(given_) == Judgement(
         level="medium", confidence=0.7, decision="suspicious", bits=10.5, headline="rule.kube-review-flood"
     )
+
+
+NODE = Tripwire(recogniser="kube-node-credential-by-person@1", weight=16.0, times=1, prior=0)
+HABIT = Tripwire(recogniser="kube-review-flood@1", weight=4.0, times=9, prior=2)
+AGREEING = {
+    "tripwires": (TRIPWIRE,),
+    "tripwire_bits": 18.0,
+    "surprises": (surprise(bits=6.0), surprise(measure="new-network", bits=4.0)),
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "decision", "ground"),
+    [
+        (episode(tripwires=(NODE,), tripwire_bits=16.0, surprises=()), "malicious", "proof"),
+        (episode(tripwires=(NODE,), tripwire_bits=16.0, surprises=(), answered=0), "suspicious", "weight"),
+        (episode(tripwires=(NODE,), tripwire_bits=6.4, surprises=()), "benign", "weak"),  # a proof has its weight
+        (episode(**AGREEING), "malicious", "agreement"),
+        (episode(**{**AGREEING, "tripwire_bits": 17.9}), "suspicious", "weight"),  # 27.9 bits: not critical
+        (episode(**AGREEING, answered=0), "suspicious", "weight"),
+        (weighing(99.0), "suspicious", "weight"),  # one kind of evidence may have one innocent cause
+        (weighing(9.9), "benign", "weak"),
+        (weighing(0.5), "benign", "weak"),
+        (episode(surprises=()), "expected", "habit"),
+        (episode(surprises=(), tripwires=(HABIT,), tripwire_bits=1.6), "expected", "habit"),
+        (episode(surprises=(), tripwires=(HABIT,), tripwire_bits=5.0), "benign", "weak"),
+        (episode(surprises=(), tripwires=(TRIPWIRE,), tripwire_bits=4.0), "benign", "weak"),
+        (episode(surprises=(), state="learning"), "benign", "weak"),
+        (episode(surprises=(), state="stale"), "benign", "weak"),
+        (episode(surprises=(), chain_bits=1.0), "benign", "weak"),
+    ],
+)
+def test_decisions(given: Episode, decision: Decision, ground: Ground) -> None:
+    found = judge(given)
+    assert (found.decision, found.ground) == (decision, ground)
+
+
+@pytest.mark.parametrize("persona", ["quiet", "regular"])
+def test_only_a_hunter_sees_what_is_expected(persona: Persona) -> None:
+    found = judge(episode(surprises=()))
+    assert (is_shown(found.level, persona), is_shown(found.level, "hunter")) == (False, True)
 
 
 def test_bits_are_counted_as_they_are_shown() -> None:

@@ -1,6 +1,14 @@
 import pytest
 
-from tidewaiter.meaning.network import is_metadata_host, metadata, read_resolver, read_scanner, scanners, swept_ports
+from tidewaiter.meaning.network import (
+    habitual_network,
+    is_metadata_host,
+    metadata,
+    read_resolver,
+    read_scanner,
+    scanners,
+    swept_ports,
+)
 from tidewaiter.meaning.setting import Setting
 from tidewaiter.meaning.vocabulary import traits
 from tidewaiter.model import Meaning
@@ -74,3 +82,20 @@ def test_sweeps(program: str, words: list[str], stated: tuple[str, ...] | None) 
 def test_traits_of_ports_are_known() -> None:
     assert set(swept_ports().values()) <= set(traits())
     assert "nmap" in scanners()
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        (None, None),
+        ("", None),
+        ("@", None),
+        ("/run/docker.sock", None),
+        ("10.42.3.17", "10.42.3.0/24"),
+        ("::1", "::/48"),
+        ("2001:db8:1:2::3", "2001:db8:1::/48"),
+        ("10.42.3.17:443", None),
+    ],
+)
+def test_habits_know_networks(address: str | None, network: str | None) -> None:
+    assert habitual_network(address) == network

@@ -31,20 +31,21 @@ def test_a_finding_is_the_line_of_the_contract() -> None:
     assert line(factories.finding()).decode() == (
         '{"schema":"tidewaiter.finding/1","id":"F-3kq9x2m7","techniques":["T1613"],"level":"high","confidence":0.93,'
         '"headline":"service account shop/web lists everything it can reach",'
-        '"actor":{"kind":"service-account","name":"shop/web","realm":"kubernetes","via":null},'
+        '"actor":{"kind":"service-account","name":"shop/web","realm":"kubernetes","via":null},"plane":"kubernetes",'
         '"from":"2026-11-23T02:14:07Z","until":"2026-11-23T02:15:44Z","addresses":["10.42.3.17"],"tools":["curl/8.5"],'
         '"looked_at":{"kinds":["nodes","pods"],"namespaces":["*"],"scope":"everything","requests":11,"answered":5,'
         '"refused":6},'
         '"surprises":[{"measure":"new-kind","observed":"nodes","usual":"pods, services","peers":"0 of 23",'
         '"history_days":41,"bits":9.2}],'
-        '"chain":[],"sightings":[{"recogniser":"kube-list-everything@1","at":"2026-11-23T02:14:07Z",'
+        '"chain":[],"rules":[],"sightings":[{"recogniser":"kube-list-everything@1","at":"2026-11-23T02:14:07Z",'
         '"activity":"5f2b1c7d9e0a4b3c8d7e","text":"list /api/v1/pods?limit=500",'
         '"evidence":{"selection":{"verb":"list","scope":"everything"}},'
         '"origin":{"source":"kube-audit","path":"audit.log","line":181,"offset":240113}}],'
         '"explanation":{"what":"service account shop/web made 11 requests: 5 answered, 6 refused.",'
         '"why":"In 41 days of history it never read this kind: nodes.",'
         '"innocent":["A backup job: a schedule at this hour would confirm it."],'
-        '"next":["Which pod has this address?\\nkubectl get pods --all-namespaces"]},'
+        '"next":["Which pod has this address?\\nkubectl get pods --all-namespaces"],'
+        '"means":"Somebody tries door after door.","contain":["Stop it. Breaks: the shop.\\nkubectl delete pods"]},'
         '"verdict":{"decision":"suspicious","by":"tidewaiter","why":"high"}}\n'
     )
 
@@ -130,6 +131,8 @@ def test_a_report_is_one_document() -> None:
             "silences": [],
             "findings_by_level": {"high": 2},
             "hidden": 0,
+            "covered": 0,
+            "verdicts": 0,
         },
     }
 
@@ -148,7 +151,11 @@ def test_the_schema_is_a_schema() -> None:
 def test_the_schema_takes_findings() -> None:
     for finding in (
         factories.finding(),
-        factories.finding(actor=factories.actor(via="kube-system/console"), chain=("exec in pods",), surprises=()),
+        factories.finding(
+            actor=factories.actor(via="kube-system/console"),
+            chain=(factories.link(), factories.link(actor=factories.actor(), shared="address")),
+            surprises=(),
+        ),
         factories.finding(from_=datetime(2026, 1, 1, 0, 0, 0, 1, tzinfo=UTC), techniques=("T1059.013", "T1613")),
     ):
         VALIDATOR.validate(as_json(finding))

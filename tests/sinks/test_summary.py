@@ -15,4 +15,6 @@ def test_an_empty_scan_says_nothing() -> None:
         "silences": (),
         "findings_by_level": {},
         "hidden": 0,
+        "covered": 0,
+        "verdicts": 0,
     }

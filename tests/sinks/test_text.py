@@ -10,7 +10,7 @@ from golden import check_golden
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewaiter.model import LEVELS, Explanation, Finding, Level
+from tidewaiter.model import LEVELS, Decision, Explanation, Finding, Level
 from tidewaiter.sinks.summary import SetAside, SourceSummary, Summary, Unread
 from tidewaiter.sinks.text import render, render_finding, wants_colour
 from tidewaiter.wording import LANGUAGES, Language, Wording
@@ -33,8 +33,13 @@ def worded(finding: Finding, words: Wording, *, innocent: tuple[str, ...], asked
         ),
         why="\n".join(surprise_phrase(words, surprise) for surprise in finding.surprises)
         or words.say("why.tripwire", title="a general tool speaks to the engine's socket"),
-        innocent=tuple(words.say(f"innocent.{key}") for key in innocent),
+        innocent=tuple(words.innocent(key, namespace="shop", user="shop:web") for key in innocent),
         next=asked,
+        means=words.say("means.found-token"),
+        contain=(
+            words.contain("stop-pods", namespace="shop", name="web"),
+            words.contain("disable-person", name="ana"),
+        ),
     )
 
 
@@ -48,7 +53,19 @@ def sweep(words: Wording) -> Finding:
                 measure="breadth", observed="9 in 10min", usual="2 in 10min", peers="3 in 10min", bits=6.5
             ),
         ),
-        chain=("exec in pods", "get secrets"),
+        chain=(
+            factories.link(what=words.say("chain.secrets"), times=3),
+            factories.link(
+                what=words.say("chain.exec"),
+                technique="T1609",
+                text="create /api/v1/namespaces/shop/pods/db-0/exec?command=sh",
+                actor=factories.actor(kind="user", name="bob@dev.example"),
+                shared="address",
+                outcome="refused",
+                prior=1,
+                recogniser="kube-exec@1",
+            ),
+        ),
         sightings=tuple(
             factories.sighting(text=f"list /api/v1/{kind}?limit=500", origin=factories.origin(line=181 + number))
             for number, kind in enumerate(("pods", "nodes", "services", "endpoints", "events", "secrets"))
@@ -146,6 +163,30 @@ def summary() -> Summary:
 CASES = {"sweep": sweep, "hostile": hostile, "host": host}
 
 
+@pytest.mark.parametrize(
+    ("summary", "told"),
+    [
+        (
+            Summary(covered=1, verdicts=1),
+            (
+                "Beyond what your verdicts cover nothing looked around, as far as these inputs can show.\n"
+                "1 finding covered by your verdicts (1 verdict); tidewaiter verdict list --state DIR names them.\n"
+            ),
+        ),
+        (
+            Summary(covered=7, verdicts=2, findings_by_level={"low": 1}, hidden=3),
+            (
+                "1 finding: 1 low.\n"
+                "3 weaker findings are not shown; --persona hunter shows them.\n"
+                "7 findings covered by your verdicts (2 verdicts); tidewaiter verdict list --state DIR names them.\n"
+            ),
+        ),
+    ],
+)
+def test_what_verdicts_hide_is_counted(summary: Summary, told: str) -> None:
+    assert told in "".join(render((), summary, colour=False, wording=Wording("en")))
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", CASES)
 def test_finding(name: str, language: Language) -> None:
@@ -187,11 +228,11 @@ def test_findings_are_asked_for_one_by_one() -> None:
     assert asked == ["first"]
 
 
-def test_shows_five_sightings_or_all() -> None:
+def test_shows_three_sightings_or_all() -> None:
     words = Wording("en")
     few = render_finding(sweep(words), colour=False, wording=words)
     full = render_finding(sweep(words), colour=False, wording=words, all_sightings=True)
-    assert "What was seen (the first 5 of 6)\n" in few
+    assert "What was seen (the first 3 of 6)\n" in few
     assert "audit.log:186" not in few
     assert "What was seen\n" in full
     assert "audit.log:186" in full
@@ -232,7 +273,10 @@ def test_nothing_a_log_holds_reaches_the_terminal_as_it_is(text: str, width: int
         actor=factories.actor(name=text, via=text or None),
         addresses=(text,),
         tools=(text,),
-        chain=(text,),
+        chain=(
+            factories.link(what=text, text=text, technique=text, recogniser=text, origin=factories.origin(path=text)),
+            factories.link(actor=factories.actor(name=text), shared="container"),
+        ),
         techniques=(text,),
         looked_at=factories.looked_at(kinds=(text,), namespaces=(text,), scope="namespace"),
         sightings=(factories.sighting(text=text, recogniser=text, origin=factories.origin(path=text)),),
@@ -263,3 +307,12 @@ def test_a_command_stays_on_one_line() -> None:
     assert f"\n  - Which pod?\n      {command.strip()}\n" in render_finding(
         finding, colour=False, wording=Wording("en")
     )
+
+
+@pytest.mark.parametrize(
+    ("decision", "told"), [("expected", False), ("benign", False), ("suspicious", True), ("malicious", True)]
+)
+def test_how_to_stop_it_is_told_of_what_should_be_stopped(decision: Decision, told: bool) -> None:
+    words = Wording("en")
+    finding = factories.finding(verdict=factories.verdict(decision=decision))
+    assert ("kubectl delete pods" in render_finding(finding, colour=False, wording=words)) is told

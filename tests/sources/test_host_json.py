@@ -109,3 +109,9 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     recent = Recent(1)
     assert [recent.again((key,), AT) for key in "abcabc"] == [False, False, False, False, False, False]
     assert recent.again(("c",), AT)
+
+
+def test_of_a_long_command_line_a_digest_is_remembered() -> None:
+    recent = Recent(1)
+    assert [recent.again(("x" * 100_000 + end,), AT) for end in "aab"] == [False, True, False]
+    assert max(map(len, recent._seen)) < 100

@@ -43,7 +43,7 @@ def asked_by(who: Actor, *traits: str, **given: Any) -> Client:
             b"null",
             b'["198.51.100.7","10.0.0.9"]',
             "dashboard/v2.7.0",
-            asked_by(actor("ana"), "forwarded", "web-console", tool="dashboard/2.7"),
+            asked_by(actor("ana"), "forwarded", "web-console", tool="dashboard/2.7", claimed="198.51.100.7"),
         ),
         (
             user(CONSOLE),
@@ -148,3 +148,43 @@ def test_finds_the_audit_level_wherever_a_forwarder_put_it(given: dict[str, Any]
 )
 def test_recognises_its_format(lines: list[bytes], count: int) -> None:
     assert sniff(lines) == count
+
+
+AUTH = "authentication.kubernetes.io"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        # the token of a pod is renewed all day; the pod is the same
+        ({"pod-uid": ["u1"], "credential-id": ["JTI=1"]}, {"pod-uid": ["u1"], "credential-id": ["JTI=2"]}, True),
+        ({"pod-uid": ["u1"], "credential-id": ["JTI=1"]}, {"pod-uid": ["u2"], "credential-id": ["JTI=1"]}, False),
+        ({"credential-id": ["JTI=1"]}, {"credential-id": ["JTI=1"]}, True),
+        ({"credential-id": ["JTI=1"]}, {"credential-id": ["JTI=2"]}, False),
+    ],
+)
+def test_credentials_are_told_apart(one: dict[str, Any], other: dict[str, Any], same: bool) -> None:
+    def of(extra: dict[str, Any]) -> str | None:
+        own = user("ana", extra={f"{AUTH}/{key}": value for key, value in extra.items()})
+        return client(own, b"null", b"null", None).credential
+
+    assert (of(one) == of(other)) is same
+    assert "JTI" not in (of(one) or "JTI")
+
+
+@pytest.mark.parametrize("extra", [None, {}, {f"{AUTH}/credential-id": []}, {f"{AUTH}/pod-uid": None}])
+def test_no_credential_is_none(extra: dict[str, Any] | None) -> None:
+    assert client(user("ana", extra=extra), b"null", b"null", None).credential is None
+
+
+@pytest.mark.parametrize(
+    ("groups", "traits"),
+    [
+        (["system:masters"], ("impersonating", "impersonating-masters")),
+        (["dev"], ("impersonating",)),
+        ("system:masters", ("impersonating",)),  # no list: bad data, and no reason to lose the event
+        (None, ("impersonating",)),
+    ],
+)
+def test_the_group_of_all_rights_is_seen(groups: Any, traits: tuple[str, ...]) -> None:
+    assert client(user("ana"), user("bo", groups=groups), b"null", None).traits == traits

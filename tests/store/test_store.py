@@ -79,6 +79,7 @@ def test_an_activity_comes_back_as_it_was(store: Store) -> None:
         "network_kind": "private",
         "tool": "curl/8.5",
         "container": "c1",
+        "node": None, "credential": None, "claimed": None, "claimed_kind": "none",
         "traits": [],
         "source": "kube-audit",
         "path": "a b.log",
@@ -193,7 +194,7 @@ def test_a_store_of_another_layout_is_refused_and_let_go(tmp_path: Path) -> None
     for _ in range(2):
         with pytest.raises(StoreError) as caught:
             Store(tmp_path)
-        assert caught.value.what == "the state has layout 99, this version reads layout 1"
+        assert caught.value.what == "the state has layout 99, this version reads layout 2"
         assert caught.value.where == str(tmp_path / "tidewaiter.duckdb")
         assert caught.value.hint == "start with a new --state directory and fill it with --learn from the old logs"
     duckdb.connect(str(tmp_path / "tidewaiter.duckdb")).close()

@@ -1,33 +1,57 @@
+-- The broadest moment of each episode, the most of its actor's earlier days, and what three quarters of its peers stay
+-- below: of each peer with a past the most of its days, so that one busy account does not count thirty times.
 SELECT
     moments.actor, moments.plane, moments.island,
     moments.in_10s, moments.in_10min, moments.in_1h, moments.in_24h,
     breadth.usual_10s, breadth.usual_10min, breadth.usual_1h, breadth.usual_24h,
-    others.of_10s, others.of_10min, others.of_1h, others.of_24h
+    others.of_10s, others.of_10min, others.of_1h, others.of_24h,
+    moments.classes_10s, moments.classes_10min, moments.classes_1h, moments.classes_24h,
+    breadth.usual_classes_10s, breadth.usual_classes_10min, breadth.usual_classes_1h, breadth.usual_classes_24h,
+    others.classes_of_10s, others.classes_of_10min, others.classes_of_1h, others.classes_of_24h
 FROM (
     SELECT
-        episode.actor, episode.actor_kind, episode.plane, episode.island, episode.day,
+        episode.actor, episode.plane, episode.island, episode.day,
+        coalesce(max(crowd.peers), concat('sort:', min(episode.actor_kind))) AS peers,
         max(pulse.in_10s) AS in_10s, max(pulse.in_10min) AS in_10min,
-        max(pulse.in_1h) AS in_1h, max(pulse.in_24h) AS in_24h
+        max(pulse.in_1h) AS in_1h, max(pulse.in_24h) AS in_24h,
+        max(pulse.classes_10s) AS classes_10s, max(pulse.classes_10min) AS classes_10min,
+        max(pulse.classes_1h) AS classes_1h, max(pulse.classes_24h) AS classes_24h
     FROM episode
     JOIN pulse
         ON pulse.actor = episode.actor AND pulse.plane = episode.plane
         AND pulse."at" >= episode.opens AND pulse."at" <= episode.closes
-    GROUP BY episode.actor, episode.actor_kind, episode.plane, episode.island, episode.day
+    LEFT JOIN crowd
+        ON crowd.actor = episode.actor AND crowd.plane = episode.plane AND crowd.day = episode.day
+    GROUP BY episode.actor, episode.plane, episode.island, episode.day
 ) AS moments
 JOIN breadth
     ON breadth.actor = moments.actor AND breadth.plane = moments.plane AND breadth.day = moments.day
 LEFT JOIN (
     SELECT
-        days.plane, days.actor_kind, days.day,
-        quantile_cont(breadth.in_10s, 0.75) AS of_10s, quantile_cont(breadth.in_10min, 0.75) AS of_10min,
-        quantile_cont(breadth.in_1h, 0.75) AS of_1h, quantile_cont(breadth.in_24h, 0.75) AS of_24h
-    FROM (SELECT DISTINCT plane, actor_kind, day FROM episode) AS days
-    JOIN (
-        SELECT breadth.*, active.actor_kind
-        FROM breadth
-        JOIN active ON active.actor = breadth.actor AND active.plane = breadth.plane AND active.day = breadth.day
-    ) AS breadth
-        ON breadth.plane = days.plane AND breadth.actor_kind = days.actor_kind AND breadth.day < days.day
-    GROUP BY days.plane, days.actor_kind, days.day
+        plane, peers, day,
+        quantile_cont(in_10s, 0.75) AS of_10s, quantile_cont(in_10min, 0.75) AS of_10min,
+        quantile_cont(in_1h, 0.75) AS of_1h, quantile_cont(in_24h, 0.75) AS of_24h,
+        quantile_cont(classes_10s, 0.75) AS classes_of_10s, quantile_cont(classes_10min, 0.75) AS classes_of_10min,
+        quantile_cont(classes_1h, 0.75) AS classes_of_1h, quantile_cont(classes_24h, 0.75) AS classes_of_24h
+    FROM (
+        SELECT
+            days.plane, days.peers, days.day, breadth.actor,
+            max(breadth.in_10s) AS in_10s, max(breadth.in_10min) AS in_10min,
+            max(breadth.in_1h) AS in_1h, max(breadth.in_24h) AS in_24h,
+            max(breadth.classes_10s) AS classes_10s, max(breadth.classes_10min) AS classes_10min,
+            max(breadth.classes_1h) AS classes_1h, max(breadth.classes_24h) AS classes_24h
+        FROM (
+            SELECT DISTINCT
+                episode.plane, episode.day, coalesce(crowd.peers, concat('sort:', episode.actor_kind)) AS peers
+            FROM episode
+            LEFT JOIN crowd
+                ON crowd.actor = episode.actor AND crowd.plane = episode.plane AND crowd.day = episode.day
+        ) AS days
+        JOIN kin ON kin.plane = days.plane AND kin.peers = days.peers
+        JOIN settled ON settled.actor = kin.actor AND settled.plane = kin.plane AND settled.since < days.day
+        JOIN breadth ON breadth.actor = kin.actor AND breadth.plane = kin.plane AND breadth.day < days.day
+        GROUP BY days.plane, days.peers, days.day, breadth.actor
+    ) AS peer
+    GROUP BY plane, peers, day
 ) AS others
-    ON others.plane = moments.plane AND others.actor_kind = moments.actor_kind AND others.day = moments.day
+    ON others.plane = moments.plane AND others.peers = moments.peers AND others.day = moments.day

@@ -3,7 +3,6 @@
 SELECT {key}, "at", {column}, id
 FROM activity
 WHERE
-    NOT learn
-    AND (array_length(array_intersect(tripwires, $names)) > 0 OR array_length(array_intersect(recognised, $names)) > 0)
+    (array_length(array_intersect(tripwires, $names)) > 0 OR array_length(array_intersect(recognised, $names)) > 0)
     AND NOT array_contains($left_out, actor_kind)
 ORDER BY {key}, "at", id

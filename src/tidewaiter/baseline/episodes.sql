@@ -24,12 +24,24 @@ UNION
 SELECT sighting.id
 FROM sighting
 JOIN wide
-    ON wide.actor = sighting.actor AND wide.plane = sighting.plane
-    AND sighting."at" >= wide.opens AND sighting."at" <= wide.closes;
+    ON wide.actor = sighting.actor AND wide.plane = sighting.plane AND wide.kind = sighting.kind
+    AND sighting."at" >= wide.opens AND sighting."at" <= wide.closes
+UNION
+-- Who comes back after a month is looked at whatever was known of it; days without any log are nobody's absence.
+SELECT sighting.id
+FROM sighting
+JOIN active ON active.actor = sighting.actor AND active.plane = sighting.plane AND active.day = sighting.day
+JOIN arrivals AS back ON back.plane = active.plane AND back.day = active.day
+JOIN arrivals AS gone ON gone.plane = active.plane AND gone.day = active.before
+WHERE date_diff('day', active.before, active.day) > 30 AND back.estate_days - gone.estate_days > 5;
 
 CREATE OR REPLACE TEMPORARY TABLE notable AS
 SELECT
-    sighting.*, looked.actor_name, looked.realm, looked.via, looked.verb, looked.tool, looked.address,
+    sighting.*,
+    -- strangers who take turns are named by one of them, see profile.sql
+    CASE WHEN sighting.actor_kind = 'anonymous' THEN split_part(sighting.actor, '|', 3) ELSE looked.actor_name
+    END AS actor_name,
+    looked.realm, looked.via, looked.verb, looked.tool, looked.address,
     looked.network_kind, looked.recognised, hits.rules AS hit_rules
 FROM sighting
 JOIN looked ON looked.context = sighting.context

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from tidewaiter.baseline.weigh import BREADTH_FLOOR, LEARNING_DAYS, weighed
+from tidewaiter.baseline.chains import SHARED_BY, LinkRule, chain
+from tidewaiter.baseline.weigh import BREADTH_FLOOR, CLASSES_FLOOR, LEARNING_DAYS, weighed
 from tidewaiter.model import Actor, Breadth, Departure, Episode, Scope, Tripwire
 from tidewaiter.store import Store
 
 _SCOPES: tuple[Scope, ...] = ("everything", "namespace", "one")
 _WINDOWS = ("10s", "10min", "1h", "24h")
+_BREADTH = ("window", "observed", "usual", "peers", "classes", "usual_classes", "peers_classes")
 _USUAL = 8  # known values kept for each dimension, for the words
 _Key = tuple[str, str, int]  # actor key, plane, number of the stretch
 
@@ -58,20 +61,29 @@ def profile(store: Store, *, young: int = LEARNING_DAYS) -> None:
 
     On days that have fewer than `young` earlier days of anybody's activity, nothing counts as new.
     """
-    for name in ("profile", "surprise", "breadth"):
+    for name in ("profile", "novelty", "peers", "surprise", "breadth"):
         store.script(script(name), {"young": young})
-    store.script(script("wide"), {"floor": BREADTH_FLOOR})
+    store.script(script("wide"), {"floor": BREADTH_FLOOR, "classes": CLASSES_FLOOR})
 
 
-def episodes(store: Store, hits: Iterable[Hit], weights: dict[str, float]) -> Iterator[Episode]:
+def episodes(
+    store: Store,
+    hits: Iterable[Hit],
+    weights: dict[str, float],
+    links: Mapping[str, LinkRule] = MappingProxyType({}),
+) -> Iterator[Episode]:
     """Gather what is notable into episodes, ordered by their beginning.
 
-    `hits` are the activities that correlations matched, `weights` gives the bits of each tripwire by name@version.
+    `hits` are the activities that correlations matched, `weights` gives the bits of each tripwire by name@version,
+    `links` says of which context rules the activities continue the story of an episode.
     """
     store.script(script("hit"))
     store.insert("hit", hits)
-    store.script(script("episodes"))
-    parts = _Parts(store, weights)
+    store.script(script("link_rule"))
+    store.insert("link_rule", ((rule,) for rule in links))
+    for name in ("hit_days", "episodes", "chain"):
+        store.script(script(name), {"most": SHARED_BY})
+    parts = _Parts(store, weights, links)
     for row in store.rows(script("episode_rows")):
         yield weighed(parts.episode(row))
 
@@ -79,7 +91,7 @@ def episodes(store: Store, hits: Iterable[Hit], weights: dict[str, float]) -> It
 class _Parts:
     """What the small queries know of every episode, by episode."""
 
-    def __init__(self, store: Store, weights: dict[str, float]) -> None:
+    def __init__(self, store: Store, weights: dict[str, float], links: Mapping[str, LinkRule]) -> None:
         self.departures: dict[_Key, dict[tuple[str, str], Departure]] = defaultdict(dict)
         for key, *values in self._by_key(store, "departure_rows"):
             item = Departure(**dict(zip(Departure.__struct_fields__, values, strict=True)))
@@ -87,10 +99,9 @@ class _Parts:
             self.departures[key].setdefault((item.dimension, item.value), item)
         self.breadth: dict[_Key, tuple[Breadth, ...]] = {}
         for key, *numbers in self._by_key(store, "breadth_rows"):
-            observed, usual, peers = numbers[0:4], numbers[4:8], numbers[8:12]
+            columns = [numbers[start : start + 4] for start in range(0, 24, 4)]
             self.breadth[key] = tuple(
-                Breadth(window=window, observed=observed[i], usual=usual[i], peers=peers[i])
-                for i, window in enumerate(_WINDOWS)
+                Breadth(**dict(zip(_BREADTH, values, strict=True))) for values in zip(_WINDOWS, *columns, strict=True)
             )
         self.tripwires: dict[_Key, list[Tripwire]] = defaultdict(list)
         self.evidence: dict[_Key, list[str]] = defaultdict(list)
@@ -99,11 +110,18 @@ class _Parts:
                 self.tripwires[key].append(
                     Tripwire(recogniser=rule, weight=weights.get(rule, 0.0), times=times, prior=prior)
                 )
-            else:
+            elif rule not in links:
                 self.evidence[key].append(rule)
         self.usual: dict[_Key, dict[str, tuple[str, ...]]] = defaultdict(dict)
         for key, dimension, values in self._by_key(store, "usual_rows"):
             self.usual[key][dimension] = tuple(sorted(values)[:_USUAL])
+        followed: dict[_Key, list[tuple[Any, ...]]] = defaultdict(list)
+        for key, *row in self._by_key(store, "link_rows"):
+            followed[key].append(tuple(row))
+        self.chain = {key: chain(rows, links) for key, rows in followed.items()}
+        self.containers: dict[_Key, list[str]] = defaultdict(list)
+        for key, container in self._by_key(store, "pod_rows"):
+            self.containers[key].append(container)
 
     @staticmethod
     def _by_key(store: Store, name: str) -> Iterator[tuple[Any, ...]]:
@@ -112,7 +130,7 @@ class _Parts:
 
     def episode(self, row: tuple[Any, ...]) -> Episode:
         (actor, plane, island, kind, name, realm, via, opens, closes, requests, answered, refused, reviews) = row[:13]
-        (reach, public, kinds, namespaces, tools, addresses, history, idle, estate_days, arrival_days) = row[13:]
+        (reach, public, kinds, namespaces, tools, addresses, history, idle, estate_days, arrival_days, first) = row[13:]
         key = (actor, plane, int(island))
         return Episode(
             actor=Actor(kind=kind, name=name, realm=realm, via=via),
@@ -133,11 +151,14 @@ class _Parts:
             idle_days=idle,
             estate_days=estate_days,
             arrival_days=arrival_days,
+            first_day=first,
             departures=tuple(sorted(self.departures[key].values(), key=lambda item: (item.dimension, item.value))),
             breadth=self.breadth.get(key, ()),
             tripwires=tuple(sorted(self.tripwires[key], key=lambda item: (-item.weight, item.recogniser))),
             evidence=tuple(sorted(self.evidence[key])),
             usual=self.usual[key],
+            chain=self.chain.get(key, ()),
+            containers=tuple(self.containers[key]),
         )
 
 

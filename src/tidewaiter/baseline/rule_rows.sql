@@ -1,4 +1,6 @@
-SELECT fired.actor, fired.plane, fired.island, fired.rule, fired.tripwire, fired.times, coalesce(seen.prior, 0) AS prior
+SELECT
+    fired.actor, fired.plane, fired.island, fired.rule, fired.tripwire, fired.times,
+    coalesce(seen.prior, hit_day.prior, 0) AS prior
 FROM (
     SELECT actor, plane, island, rule, max(tripwire) AS tripwire, count(*) AS times, min(day) AS day
     FROM (
@@ -13,4 +15,7 @@ FROM (
 LEFT JOIN seen
     ON seen.actor = fired.actor AND seen.plane = fired.plane AND seen.day = fired.day
     AND seen.dimension = 'tripwire' AND seen.value = fired.rule
+LEFT JOIN hit_day
+    ON hit_day.actor = fired.actor AND hit_day.plane = fired.plane AND hit_day.day = fired.day
+    AND hit_day.rule = fired.rule
 ORDER BY fired.actor, fired.plane, fired.island, fired.rule

@@ -9,19 +9,24 @@ detector that knows nothing yet is not surprised.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import log2
+from math import inf, log2
 
 import msgspec
 
+from tidewaiter.baseline.chains import chain_bits
 from tidewaiter.model import Breadth, Departure, Episode, ProfileState, Surprise, Tripwire
 
 PSEUDO_DAYS = 2.0  # how many days of its own an actor needs to weigh as much as its peers
 BREADTH_FLOOR = 10  # kinds; `kubectl get all` and one `describe` stay below it
+CLASSES_FLOOR = 4  # classes: workload, network, topology and history are a day's work
 LEARNING_DAYS = 3  # a value is known after two days, so on the third day novelty begins to mean something
 STALE_DAYS = 30
 # How much a departure of each dimension says. An hour or a namespace changes easily; a kind or a network does not.
 _SHARE = {"kind": 1.0, "scope": 1.0, "network": 1.0, "tool": 0.7, "namespace": 0.6, "hour": 0.4}
 _MEASURE = {name: f"new-{name}" for name in _SHARE}
+# What most of its peers do is new to an actor only: its own past, however long, speaks for so many bits and no more.
+_MOST_BITS_AMONG_PEERS = 4.0
+_FEWEST_PEERS = 3  # fewer are no crowd that could vouch for anybody
 _PUBLIC_BITS = 2.0  # an address on the Internet instead of one of the estate
 _LISTED = 12  # values named in a surprise
 
@@ -35,10 +40,22 @@ def state(history: int, idle_days: int | None) -> ProfileState:
 
 def value_bits(departure: Departure) -> float:
     """Weigh one value: how rarely this actor, backed by peers and estate, would do exactly this on a day."""
-    estate = (departure.estate_known + 0.5) / (departure.estate + 1)
-    peers = (departure.peers_known + PSEUDO_DAYS * estate) / (departure.peers + PSEUDO_DAYS)
+    peers = _among_peers(departure)
     own = (departure.prior + PSEUDO_DAYS * peers) / (departure.history + PSEUDO_DAYS)
     return max(0.0, -log2(own))
+
+
+def _among_peers(departure: Departure) -> float:
+    """Give on how many of its peers this is expected, the estate standing behind them."""
+    estate = (departure.estate_known + 0.5) / (departure.estate + 1)
+    return (departure.peers_known + PSEUDO_DAYS * estate) / (departure.peers + PSEUDO_DAYS)
+
+
+def peer_bits(departure: Departure) -> float:
+    """Give the most that a departure may weigh, for what the peers do: a person on call does what its colleagues do."""
+    if departure.peers < _FEWEST_PEERS:
+        return inf
+    return _MOST_BITS_AMONG_PEERS - 2 * log2(_among_peers(departure))
 
 
 def innovation_bits(departure: Departure) -> float:
@@ -52,13 +69,19 @@ def warmth(history: int) -> float:
 
 
 def weighed(episode: Episode) -> Episode:
-    """Give the episode with its state, surprises and tripwires weighed."""
+    """Give the episode with its state, surprises, tripwires and what followed weighed."""
+    found = surprises(episode)
+    signs = round(tripwire_bits(episode.tripwires), 1)
+    learning = episode.estate_days < LEARNING_DAYS
+    # While nothing is ordinary yet, nothing is a habit either: what follows needs a tripwire before it.
+    discovery = signs if learning else signs + sum(item.bits for item in found)
     return msgspec.structs.replace(
         episode,
         state=state(episode.history, episode.idle_days),
-        estate_learning=episode.estate_days < LEARNING_DAYS,
-        surprises=surprises(episode),
-        tripwire_bits=round(tripwire_bits(episode.tripwires), 1),
+        estate_learning=learning,
+        surprises=found,
+        tripwire_bits=signs,
+        chain_bits=chain_bits(episode.chain, discovery),
     )
 
 
@@ -95,18 +118,28 @@ def _novelty(episode: Episode, dimension: str) -> Surprise | None:
         return None
     ranked = sorted(fresh, key=lambda item: (-value_bits(item), item.value))
     top = ranked[0]
-    telling = [item for item in ranked if value_bits(item) >= 1] or [top]
-    bits = min(value_bits(top), innovation_bits(top)) + log2(len(telling))
-    if dimension == "network" and episode.from_public:
-        bits += _PUBLIC_BITS
+    telling = _telling(ranked)
     return Surprise(
         measure=_MEASURE[dimension],
         observed=_listed([item.value for item in telling]),
         usual=_listed(episode.usual.get(dimension, ())),
         peers=f"{top.peers_known} of {top.peers}",
         history_days=top.history,
-        bits=round(bits * _SHARE[dimension] * warmth(top.history), 1),
+        bits=round(novelty_bits(ranked, public=episode.from_public), 1),
     )
+
+
+def _telling(ranked: Sequence[Departure]) -> Sequence[Departure]:
+    return [item for item in ranked if value_bits(item) >= 1] or ranked[:1]
+
+
+def novelty_bits(ranked: Sequence[Departure], *, public: bool = False) -> float:
+    """Weigh new values of one dimension together, the rarest first; `public` is an address on the Internet."""
+    top = ranked[0]
+    bits = min(value_bits(top), innovation_bits(top), peer_bits(top)) + log2(len(_telling(ranked)))
+    if public and top.dimension == "network":
+        bits += _PUBLIC_BITS
+    return bits * _SHARE[top.dimension] * warmth(top.history)
 
 
 def _refusals(episode: Episode) -> Surprise | None:
@@ -133,16 +166,41 @@ def breadth_bits(item: Breadth, history: int) -> float:
     return 3 * log2(item.observed / usual) if usual and item.observed >= 5 else 0.0  # noqa: PLR2004
 
 
+def classes_bits(item: Breadth, history: int) -> float:
+    """Weigh how many classes of kinds were read in a window, likewise: there are few, so that reading all says much."""
+    usual = float(item.usual_classes or 0)
+    if history < LEARNING_DAYS or item.usual_classes is None:
+        usual = max(usual, item.peers_classes or 0.0, CLASSES_FLOOR)
+    return 3 * log2(item.classes / usual) if usual and item.classes >= 5 else 0.0  # noqa: PLR2004
+
+
 def _breadth(episode: Episode) -> Surprise | None:
-    weighed = [(breadth_bits(item, episode.history), item) for item in episode.breadth]
+    # Kinds and classes are two views of one thing: the one that says more counts, never both.
+    weighed = [
+        *(
+            (breadth_bits(item, episode.history), item.window, item.observed, item.usual, item.peers, "")
+            for item in episode.breadth
+        ),
+        *(
+            (
+                classes_bits(item, episode.history),
+                item.window,
+                item.classes,
+                item.usual_classes,
+                item.peers_classes,
+                " classes",
+            )
+            for item in episode.breadth
+        ),
+    ]
     if not weighed:
         return None
-    bits, item = max(weighed, key=lambda pair: pair[0])
+    bits, window, observed, usual, peers, unit = max(weighed, key=lambda found: found[0])
     return Surprise(
         measure="breadth",
-        observed=f"{item.observed} in {item.window}",
-        usual="" if item.usual is None else f"{item.usual} in {item.window}",
-        peers="" if item.peers is None else f"{item.peers:g} in {item.window}",
+        observed=f"{observed}{unit} in {window}",
+        usual="" if usual is None else f"{usual}{unit} in {window}",
+        peers="" if peers is None else f"{peers:g}{unit} in {window}",
         history_days=episode.history,
         bits=round(bits, 1),
     )

@@ -13,7 +13,7 @@ import click
 
 from tidewaiter.cli import output as out
 from tidewaiter.cli.errors import finished
-from tidewaiter.cli.keeping import keep
+from tidewaiter.cli.keeping import keep, load_verdicts
 from tidewaiter.cli.own_rules import asked_lines, own_lines, own_rules
 from tidewaiter.cli.progress import Progress, wants_progress
 from tidewaiter.cli.summarise import summary
@@ -97,8 +97,7 @@ def scan(
     content.
     """
     now = datetime.now(UTC)
-    begin = moment(since, now, where="--since") if since else None
-    end = moment(until, now, where="--until") if until else None
+    begin, end = _moment(since, now, "--since"), _moment(until, now, "--until")
     words = out.wording(lang)
     pack, broken = _with_own(rule_paths, words) if rule_paths else (packaged(), False)
     shown = wants_progress(terminal=sys.stderr.isatty(), environment=os.environ, asked=progress)
@@ -114,9 +113,10 @@ def scan(
             until=end,
             progress=_shower(bar) if shown else None,
             native=environment(os.environ).native,
+            rulings=load_verdicts(state) if state else (),
+            now=now,
         )
-    if state:
-        keep(state, report.findings)
+    _keep(state, report)
     told = summary(report, planes={source.name: source.plane for source in sources()})
     _write(report, told, form=form, output=output, words=words)
     if unreadable:
@@ -125,6 +125,16 @@ def scan(
     for line in asked_lines(pack, words):
         click.echo(line, err=True)
     return int(finished(found=worst, incomplete=report.incomplete or broken))
+
+
+def _moment(text: str | None, now: datetime, where: str) -> datetime | None:
+    return moment(text, now, where=where) if text else None
+
+
+def _keep(state: Path | None, report: Report) -> None:
+    """Keep what was found, also what verdicts hide: it can still be looked at."""
+    if state:
+        keep(state, [*report.findings, *report.covered])
 
 
 def _with_own(paths: Sequence[Path], words: Wording) -> tuple[Pack, bool]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tidewaiter.cli import output as out
-from tidewaiter.cli.keeping import load
+from tidewaiter.cli.keeping import choose, load
 from tidewaiter.errors import ConfigError
 from tidewaiter.sinks import jsonl, text
 from tidewaiter.wording import LANGUAGES
@@ -38,19 +38,10 @@ def show(*, identity: str, state: Path | None, file: Path | None, form: str, lan
             where=f"show {identity}",
             hint=f"tidewaiter scan … --state DIR, then show {identity} --state DIR; or --from FINDINGS.jsonl",
         )
-    known = load(place)
-    found = [item for item in known if item.id == identity] or [item for item in known if item.id.startswith(identity)]
-    if len(found) != 1:
-        raise ConfigError(
-            f"{len(found)} findings begin with {identity!r}" if found else f"no finding is called {identity!r}",
-            where=str(place),
-            hint="known: " + ", ".join(item.id for item in (found or known)[:5])
-            if known
-            else "this place holds no findings",
-        )
+    found = choose(load(place), identity, what="finding", where=str(place))
     if form == "json":
-        out.write(None, jsonl.lines(found))
+        out.write(None, jsonl.lines([found]))
         return
     words = out.wording(lang)
-    page = text.render_finding(found[0], width=out.width(), colour=out.colour(None), wording=words, all_sightings=True)
+    page = text.render_finding(found, width=out.width(), colour=out.colour(None), wording=words, all_sightings=True)
     out.write(None, [page])

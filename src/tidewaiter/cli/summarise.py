@@ -36,6 +36,8 @@ def summary(report: Report, *, planes: dict[str, str]) -> Summary:
         silences=report.silences,
         findings_by_level={level: count for level, count in shown.items() if count},
         hidden=report.hidden,
+        covered=len(report.covered),
+        verdicts=report.verdicts,
     )
 
 

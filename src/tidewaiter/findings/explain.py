@@ -6,16 +6,20 @@ Every sentence is drawn from the episode and the rules that fired, so the same f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import NamedTuple
 
+from tidewaiter.findings.circumstances import UNDATED, circumstances
+from tidewaiter.findings.containment import containment
 from tidewaiter.findings.judge import Judgement
 from tidewaiter.findings.questions import innocent, next_questions
+from tidewaiter.findings.signs import families, meanings, proof
+from tidewaiter.findings.story import ending, steps, techniques, told
 from tidewaiter.meaning.vocabulary import load
 from tidewaiter.model import Actor, Episode, Explanation, Finding, LookedAt, Sighting, Verdict
 from tidewaiter.wording import Wording
-from tidewaiter.wording.phrases import actor_phrase, surprise_phrase, what_sentences
+from tidewaiter.wording.phrases import actor_phrase, history_phrase, surprise_phrase, what_sentences
 
 
 class RuleWords(NamedTuple):
@@ -43,42 +47,60 @@ def finding(
 ) -> Finding:
     """Give the finding that tells an episode."""
     identity = finding_id(episode.actor, episode.opens, episode.plane)
-    why = _why(episode, rules, wording)
-    benign = [reason for rule in episode.tripwires for reason in _said(rules, rule.recogniser).benign]
-    looked_at = _looked_at(episode)
+    chain = told(episode.chain, wording)
+    followed = steps(chain, wording)
     return Finding(
         id=identity,
-        techniques=_techniques(episode, rules),
+        techniques=tuple(sorted({*_techniques(episode, rules), *techniques(chain)})),
         level=judgement.level,
         confidence=judgement.confidence,
-        headline=_headline(episode, judgement, rules, wording),
+        headline=_headline(episode, judgement, rules, ending(chain) if episode.chain_bits else (), wording),
         actor=episode.actor,
+        plane=episode.plane,
         from_=episode.opens,
         until=episode.closes,
         addresses=episode.addresses,
         tools=episode.tools,
-        looked_at=looked_at,
+        looked_at=_looked_at(episode),
         surprises=episode.surprises,
+        chain=chain,
+        rules=tuple(rule.recogniser for rule in episode.tripwires),
         sightings=tuple(sightings),
-        explanation=Explanation(
-            what=what_sentences(
-                wording,
-                episode.actor,
-                looked_at,
-                opens=episode.opens,
-                closes=episode.closes,
-                addresses=episode.addresses,
-                tools=episode.tools,
-            ),
-            why="\n".join(why),
-            innocent=innocent(episode, benign, wording),
-            next=next_questions(episode, identity, sightings, wording),
-        ),
+        explanation=_explanation(episode, identity, sightings, rules, followed, wording),
         verdict=Verdict(
             decision=judgement.decision,
             by="tidewaiter",
-            why=_reason(judgement, why, wording),
+            why=_reason(episode, judgement, rules, wording),
         ),
+    )
+
+
+def _explanation(
+    episode: Episode,
+    identity: str,
+    sightings: Sequence[Sighting],
+    rules: Mapping[str, RuleWords],
+    followed: Sequence[str],
+    wording: Wording,
+) -> Explanation:
+    around = circumstances(episode, sightings)
+    benign = {rule.recogniser: _said(rules, rule.recogniser).benign for rule in episode.tripwires}
+    return Explanation(
+        what=what_sentences(
+            wording,
+            episode.actor,
+            _looked_at(episode),
+            opens=episode.opens,
+            closes=episode.closes,
+            addresses=episode.addresses,
+            tools=episode.tools,
+            chain=followed,
+        ),
+        why="\n".join(_why(episode, rules, followed, wording)),
+        innocent=innocent(around, benign, wording),
+        next=next_questions(around, identity, wording),
+        means="\n".join(wording.say(f"means.{key}") for key in meanings(around)),
+        contain=containment(around, wording),
     )
 
 
@@ -107,7 +129,14 @@ def _said(rules: Mapping[str, RuleWords], rule: str) -> RuleWords:
     return rules.get(rule) or RuleWords(title=rule, why="", benign=(), techniques=())
 
 
-def _headline(episode: Episode, judgement: Judgement, rules: Mapping[str, RuleWords], wording: Wording) -> str:
+def _headline(
+    episode: Episode, judgement: Judgement, rules: Mapping[str, RuleWords], then: Sequence[str], wording: Wording
+) -> str:
+    headline = _plain_headline(episode, judgement, rules, wording)
+    return wording.say("headline.then", headline=headline, steps=then) if then else headline
+
+
+def _plain_headline(episode: Episode, judgement: Judgement, rules: Mapping[str, RuleWords], wording: Wording) -> str:
     who = actor_phrase(wording, episode.actor)
     if judgement.headline.startswith("rule."):
         name = judgement.headline.removeprefix("rule.")
@@ -121,27 +150,54 @@ def _headline(episode: Episode, judgement: Judgement, rules: Mapping[str, RuleWo
     return wording.say(f"headline.{judgement.headline}", actor=who)
 
 
-def _reason(judgement: Judgement, why: Sequence[str], wording: Wording) -> str:
-    first = _first_sentence(why) or wording.many("why.bits", judgement.bits)
-    return first if judgement.decision in {"suspicious", "malicious"} else wording.say("verdict.weak", reason=first)
+def _reason(episode: Episode, judgement: Judgement, rules: Mapping[str, RuleWords], wording: Wording) -> str:
+    """Say in one sentence what a decision rests on."""
+    certain = proof(episode)
+    if judgement.ground == "proof" and certain:
+        return wording.say("verdict.proof", title=_said(rules, certain.recogniser).title)
+    if judgement.ground == "agreement":
+        return wording.say("verdict.agreement", signs=[wording.say(f"sign.{name}") for name in families(episode)])
+    if judgement.ground == "habit":
+        return wording.say("verdict.habit", days=wording.many("count.days", episode.history))
+    heaviest = _heaviest(episode, rules, wording)
+    if judgement.ground == "weight":
+        return heaviest
+    return wording.say("verdict.weak", reason=heaviest) if heaviest else wording.say("verdict.nothing")
 
 
-def _first_sentence(sentences: Sequence[str]) -> str:
-    return sentences[0].partition(". ")[0].rstrip(".") + "." if sentences else ""
+def _heaviest(episode: Episode, rules: Mapping[str, RuleWords], wording: Wording) -> str:
+    if episode.tripwires:
+        return _said(rules, episode.tripwires[0].recogniser).title + "."
+    if not episode.surprises:
+        return ""
+    return surprise_phrase(wording, episode.surprises[0]).partition(". ")[0].rstrip(".") + "."
 
 
-def _why(episode: Episode, rules: Mapping[str, RuleWords], wording: Wording) -> list[str]:
+def _why(episode: Episode, rules: Mapping[str, RuleWords], followed: Sequence[str], wording: Wording) -> list[str]:
     sentences: list[str] = []
     for rule in episode.tripwires:
         words = _said(rules, rule.recogniser)
-        sentences.append(f"{wording.say('why.tripwire', title=words.title)} {words.why}".strip())
+        sentences.append(f"{wording.many('why.tripwire', rule.times, title=words.title)} {words.why}".strip())
         if rule.prior:
             sentences.append(wording.many("why.customary", rule.prior))
+    if episode.history:
+        sentences.append(_history(episode, wording))
     sentences += [surprise_phrase(wording, item) for item in episode.surprises]
-    if episode.estate_learning:
-        sentences.append(wording.say("why.estate-learning"))
+    if episode.chain_bits:
+        sentences.append(wording.say("why.chain", steps=followed))
+    if episode.estate_learning and episode.estate_days:
+        sentences.append(wording.many("why.estate-learning", episode.estate_days))
+    elif episode.estate_learning:
+        sentences.append(wording.say("why.estate-unknown"))
     elif episode.state == "learning" and episode.history:
         sentences.append(wording.many("why.learning", episode.history))
     if episode.requests and episode.refused == episode.requests:
         sentences.append(wording.say("why.all-refused"))
     return sentences
+
+
+def _history(episode: Episode, wording: Wording) -> str:
+    last = None
+    if episode.idle_days is not None and episode.opens.year != UNDATED:
+        last = (episode.opens - timedelta(days=episode.idle_days)).date()
+    return history_phrase(wording, episode.history, episode.first_day if last else None, last)

@@ -6,9 +6,11 @@ from typing import Literal
 
 import msgspec
 
+from tidewaiter.findings.signs import families, is_customary, proof
 from tidewaiter.model import LEVELS, Decision, Episode, Level, Surprise
 
 Persona = Literal["quiet", "regular", "hunter"]
+Ground = Literal["proof", "agreement", "weight", "weak", "habit"]  # what a decision rests on
 
 # Bits at which a level begins. Ten bits is one episode in a thousand of its kind.
 _STEPS: tuple[tuple[float, Level], ...] = ((28, "critical"), (16, "high"), (10, "medium"), (5, "low"), (0, "info"))
@@ -16,6 +18,7 @@ _SHOWN: dict[Persona, Level] = {"quiet": "medium", "regular": "low", "hunter": "
 _CAP_LEARNING = 9.9  # bits: without tripwires nothing in an estate that is still being learnt goes above "low"
 _SUREST = 0.99  # what is inferred from a log is never certain
 _CAP_REFUSED = 27.9  # bits: who was refused everything has learnt little yet
+_AGREEING = 2  # independent kinds of evidence: one alone, however heavy, may have one innocent cause
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,24 +29,45 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision
     bits: float
     headline: str  # what it is called: a key of the wording catalogue without its prefix
+    ground: Ground = "weight"
 
 
 def judge(episode: Episode) -> Judgement:
-    """Weigh tripwires and surprises together."""
+    """Weigh tripwires, surprises and what followed together."""
     # Rounded as it is shown: 0.6 + 8.2 + 1.2 must reach the 10 that a reader counts.
-    bits = round(episode.tripwire_bits + sum(item.bits for item in episode.surprises), 1)
+    bits = round(episode.tripwire_bits + sum(item.bits for item in episode.surprises) + episode.chain_bits, 1)
     if not episode.tripwires and episode.estate_learning:
         bits = min(bits, _CAP_LEARNING)
     if episode.answered == 0:
         bits = min(bits, _CAP_REFUSED)
     level = next(level for least, level in _STEPS if bits >= least)
+    decision, ground = _decision(episode, level)
     return Judgement(
         level=level,
         confidence=min(round(1 - 2 ** (-bits / 6), 2), _SUREST),
-        decision="suspicious" if level in {"medium", "high", "critical"} else "benign",
+        decision=decision,
         bits=bits,
         headline=_headline(episode, episode.surprises),
+        ground=ground,
     )
+
+
+def _decision(episode: Episode, level: Level) -> tuple[Decision, Ground]:
+    """Decide what an episode is, and on what ground.
+
+    Malicious needs more than weight, for somebody will act on it: a tripwire that is proof once it was answered, or the
+    highest level from signs that do not hang together. Expected needs a past that holds all of it.
+    """
+    if at_least(level, "medium"):
+        if proof(episode):
+            return "malicious", "proof"
+        if level == "critical" and len(families(episode)) >= _AGREEING:
+            return "malicious", "agreement"
+        return "suspicious", "weight"
+    ordinary = not episode.surprises and not episode.chain_bits and all(map(is_customary, episode.tripwires))
+    if level == "info" and episode.state == "warm" and ordinary:
+        return "expected", "habit"
+    return "benign", "weak"
 
 
 def at_least(level: Level, least: Level) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from tidewaiter.meaning.options import MAX_WORDS, take_option
@@ -59,6 +59,18 @@ def swept_ports() -> dict[int, str]:
     """Give the ports of engines and clusters, with the trait of each."""
     ports: dict[int, str] = _table()["ports"]
     return ports
+
+
+@lru_cache(maxsize=65536)
+def habitual_network(address: str | None) -> str | None:
+    """Give the network an address lies in, as habits see it: /24 for IPv4, /48 for IPv6; None when it is no address."""
+    if not address:
+        return None
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return None
+    return str(ipaddress.ip_network((found, 24 if found.version == 4 else 48), strict=False))  # noqa: PLR2004
 
 
 def is_metadata_host(host: str) -> bool:

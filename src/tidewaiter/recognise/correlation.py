@@ -22,6 +22,8 @@ from tidewaiter.recognise.rule import OURS, About, CorrelationText, Recogniser
 
 ACTOR = "actor"  # the whole actor; any field of the normal form may stand beside it
 _EVER = datetime.min.replace(tzinfo=UTC)
+# What the baseline proves (baseline/proofs.py): a rule with the key `proof` counts only what one of them leaves over.
+PROOFS = ("pod-away", "node-away", "two-places", "unbound", "claims", "claims-inside", "impersonation", "chained")
 _LEAVES_OUT = ("unknown",)  # kinds of actor that stand for many actors: what they did is not one person's doing
 
 
@@ -36,6 +38,7 @@ class Correlation(msgspec.Struct, frozen=True, kw_only=True):
     timespan_seconds: int
     gte: int
     leaves_out: tuple[str, ...] = _LEAVES_OUT  # actor kinds that are not counted when grouped by actor
+    proof: str | None = None  # which proof of the baseline says what is counted; it knows the past as well
 
 
 class Row(NamedTuple):
@@ -84,6 +87,7 @@ def load_correlation(text: CorrelationText, known: Mapping[str, Recogniser]) -> 
     for name in group_by:
         if name != ACTOR and name not in FIELDS:
             raise document.error(f"unknown field {name!r}", "correlation", "group-by", hint=f"{ACTOR}, or a field")
+    proof = _proof(text)
     return Correlation(
         about=msgspec.structs.replace(text.about, reads=reads),
         rules=rules,
@@ -91,8 +95,16 @@ def load_correlation(text: CorrelationText, known: Mapping[str, Recogniser]) -> 
         field=field,
         group_by=group_by,
         timespan_seconds=parsed.timespan.seconds,
-        gte=_threshold(text, parsed.condition),
+        gte=_threshold(text, parsed.condition, least=1 if proof else 2),
+        proof=proof,
     )
+
+
+def _proof(text: CorrelationText) -> str | None:
+    given = text.document.data.get("proof")
+    if given is not None and given not in PROOFS:
+        raise text.document.error(f"unknown proof {given!r}", "proof", hint=f"proofs are: {', '.join(PROOFS)}")
+    return given
 
 
 def _resolve(text: CorrelationText, at: int, reference: str, known: Mapping[str, Recogniser]) -> str:
@@ -116,7 +128,7 @@ def _field(text: CorrelationText, kind: str, given: Any) -> str | None:
     return given
 
 
-def _threshold(text: CorrelationText, condition: Any) -> int:
+def _threshold(text: CorrelationText, condition: Any, *, least: int) -> int:
     how: str = condition.op.name.lower()
     count = condition.count
     if how not in ("gte", "gt") or not isinstance(count, int):
@@ -127,10 +139,10 @@ def _threshold(text: CorrelationText, condition: Any) -> int:
             how,
             hint="use gte with a whole number: that something happened seldom is never certain while logs arrive late",
         )
-    least = count + 1 if how == "gt" else count
-    if least < 2:  # noqa: PLR2004 - one is no correlation
-        raise text.document.error("the threshold must be 2 or more", "correlation", "condition", how)
-    return least
+    threshold = count + 1 if how == "gt" else count
+    if threshold < least:  # one is no correlation, except of what is proven
+        raise text.document.error(f"the threshold must be {least} or more", "correlation", "condition", how)
+    return threshold
 
 
 def correlate(rows: Iterable[Row | tuple[Any, datetime, str | None, str]], rule: Correlation) -> Iterator[Match]:

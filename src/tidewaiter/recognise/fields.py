@@ -50,6 +50,9 @@ FIELDS: dict[str, Field] = {
     "address": Field(path="address", sort="address", planes=_NOT_HOST),
     "network": Field(path="address", always=True, planes=_NOT_HOST, words=NETWORKS),
     "container": Field(path="container", planes=("kubernetes", "engine", "host", "web")),
+    "node": Field(path="node", planes=("kubernetes",)),
+    "credential": Field(path="credential", planes=("kubernetes",)),
+    "claimed": Field(path="claimed", sort="address", planes=("kubernetes",)),
     "text": Field(path="text"),
     "traits": Field(path="traits", sort="list"),
     "actor.kind": Field(path="actor.kind", always=True, words=get_args(ActorKind)),
@@ -156,6 +159,9 @@ class _Example(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     tool: str | None = None
     address: str | None = None
     container: str | None = None
+    node: str | None = None
+    credential: str | None = None
+    claimed: str | None = None
     text: str = ""
     traits: tuple[str, ...] | str = ()
     actor_kind: ActorKind = msgspec.field(default="user", name="actor.kind")
@@ -188,6 +194,9 @@ def example(given: Mapping[str, Any], plane: Plane) -> Activity:
         address=found.address,
         tool=found.tool,
         container=found.container,
+        node=found.node,
+        credential=found.credential,
+        claimed=found.claimed,
         text=found.text,
         traits=tuple(sorted(named)),
         origin=Origin(source="example", path="example", line=1, offset=0),

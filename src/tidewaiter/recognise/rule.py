@@ -36,7 +36,7 @@ _LEVELS: dict[str, Level] = {
 # What a rule weighs that does not say: someone else's Sigma rule of level medium is a medium finding.
 _WEIGHTS: dict[Level, float] = {"info": 0.0, "low": 3.0, "medium": 10.0, "high": 16.0, "critical": 20.0}
 _MOST_BITS = 40.0
-OURS = frozenset(("reads", "version", "role", "weight", "why", "benign", "examples"))
+OURS = frozenset(("reads", "version", "role", "weight", "why", "benign", "examples", "proof"))
 _SIGMA = frozenset(
     (
         *("title", "id", "name", "taxonomy", "related", "status", "description", "license", "references", "author"),

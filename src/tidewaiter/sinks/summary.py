@@ -68,3 +68,5 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     silences: tuple[Silence, ...] = ()
     findings_by_level: dict[Level, int] = {}  # of the findings that are shown
     hidden: int = 0  # findings weaker than the persona wants to see
+    covered: int = 0  # findings hidden by people's verdicts
+    verdicts: int = 0  # by how many

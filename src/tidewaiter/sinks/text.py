@@ -8,13 +8,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tidewaiter.model import LEVELS, Finding, Sighting
+from tidewaiter.model import LEVELS, Finding, Link, Sighting
 from tidewaiter.sinks.safe_text import safe
 from tidewaiter.sinks.summary import SourceSummary, Summary, WayShown
 from tidewaiter.wording import Wording
-from tidewaiter.wording.phrases import actor_phrase, reach_phrase, reason_phrase, when_phrase
+from tidewaiter.wording.phrases import actor_phrase, link_phrase, reach_phrase, reason_phrase, when_phrase
 
-_SIGHTINGS = 5  # shown of each finding; `tidewaiter show` gives all
+_SIGHTINGS = 3  # shown of each finding; `tidewaiter show` gives all
 _PLACES = 3  # unreadable places shown
 _SET_ASIDE = 10
 _SENTENCE = 2000  # characters; a finding's sentences are our own words around cut values
@@ -84,10 +84,17 @@ class _Page:
         yield from self._headline(finding)
         yield ""
         yield from self._facts(finding)
+        if finding.chain:
+            yield ""
+            yield from self._chain(finding.chain)
+        # What is innocent until somebody says otherwise is not to be stopped; the JSON holds the steps all the same.
+        stop = explanation.contain if finding.verdict.decision in {"suspicious", "malicious"} else ()
         for title, items in (
             ("why", explanation.why.split("\n")),
+            ("means", explanation.means.split("\n")),
             ("innocent", explanation.innocent),
             ("next", explanation.next),
+            ("contain", stop),
         ):
             if any(items):
                 yield ""
@@ -122,8 +129,6 @@ class _Page:
         yield from self._fact("when", when_phrase(self._say, finding.from_, finding.until))
         yield from self._fact("looked-at", self._say.shown(looked_at.kinds) or unknown)
         yield from self._fact(None, f"{reach_phrase(self._say, looked_at)}; {requests}")
-        if finding.chain:
-            yield from self._fact("then", self._say.shown(finding.chain))
         decision = self._say.say(f"decision.{verdict.decision}")
         yield from self._fact("verdict", self._say.say("verdict.by", decision=decision, by=verdict.by, why=verdict.why))
 
@@ -139,6 +144,16 @@ class _Page:
         yield from self._wrapped(safe(sentence, limit=_SENTENCE), f"{_INDENT}- ", f"{_INDENT}  ")
         for command in commands:
             yield f"{_INDENT * 3}{safe(command, limit=_SENTENCE)}"
+
+    def _chain(self, chain: Sequence[Link]) -> Iterator[str]:
+        yield self._painted(self._say.say("label.chain"), _BOLD)
+        for link in chain:
+            time = f"{_INDENT}{self._say.shown(link.at)}  "
+            yield from self._wrapped(safe(link_phrase(self._say, link), limit=_SENTENCE), time, _INDENT * 2)
+            if link.text:
+                yield from self._wrapped(safe(link.text), _INDENT * 2)
+            origin = f"{safe(link.origin.path)}:{link.origin.line}"
+            yield from self._wrapped(f"{origin}  {safe(link.recogniser)}", _INDENT * 2)
 
     def _sightings(self, sightings: Sequence[Sighting], most: int) -> Iterator[str]:
         shown = sightings[:most]
@@ -227,7 +242,7 @@ class _Page:
     def _counts(self, summary: Summary) -> Iterator[str]:
         counts = summary.findings_by_level
         total = sum(counts.values())
-        text = self._say.say("summary.nothing")
+        text = self._say.say("summary.nothing.beyond" if summary.covered else "summary.nothing")
         if total:
             levels = [
                 self._say.many(f"count.level.{level}", counts[level]) for level in LEVELS[::-1] if counts.get(level)
@@ -237,6 +252,9 @@ class _Page:
             yield self._painted(line, _BOLD)
         if summary.hidden:
             yield from self._wrapped(self._say.many("summary.hidden", summary.hidden), "")
+        if summary.covered:
+            verdicts = self._say.many("count.verdicts", summary.verdicts)
+            yield from self._wrapped(self._say.many("summary.covered", summary.covered, verdicts=verdicts), "")
 
     def _read(self, sources: Sequence[SourceSummary]) -> Iterator[str]:
         yield self._painted(self._say.say("summary.read"), _BOLD)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tidewaiter.sources.linewise import number_of
+from tidewaiter.sources.linewise import digest, number_of
 
 Record = TypeVar("Record")
 
@@ -19,6 +19,7 @@ _NOBODY = frozenset({"", "-1", "4294967295", "<NA>", "<na>", "N/A", "null"})  # 
 _LONG_ID = re.compile(r"(?:[a-z-]+://)?([0-9a-f]{12})[0-9a-f]{0,52}\Z")
 _SHORT_ID = 64
 _MEMO = 20_000
+_LONG = 200  # letters of a command line that are remembered as they are; of longer ones a digest is
 
 
 def decoded(decoder: msgspec.json.Decoder[Record], raw: bytes | str) -> Record | None:
@@ -75,12 +76,14 @@ class Recent:
 
     def __init__(self, seconds: float) -> None:
         self._span = timedelta(seconds=seconds)
-        self._seen: dict[tuple[Any, ...], datetime] = {}
+        self._seen: dict[str, datetime] = {}
 
     def again(self, key: tuple[Any, ...], at: datetime) -> bool:
         """Say whether the same was told within this time, and remember it."""
-        before = self._seen.get(key)
+        told = repr(key)
+        told = told if len(told) <= _LONG else digest(told)
+        before = self._seen.get(told)
         if len(self._seen) >= _MEMO:  # hostile variety costs repetitions, never memory
             self._seen.clear()
-        self._seen[key] = at
+        self._seen[told] = at
         return before is not None and abs(at - before) <= self._span

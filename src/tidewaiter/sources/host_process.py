@@ -162,15 +162,18 @@ def _words(text: str, *, quoted: bool) -> list[str]:
 
 def _with_templates(words: Iterable[str]) -> list[str]:
     """Put a Go template together again: in `--format {{.Name}} {{json .Mounts}} web` nothing but its braces tell it."""
-    found: list[str] = []
+    found: list[list[str]] = []
     is_open = False  # the last word began a template, or is one
+    braces = 0  # that the last word left open; counted as they come, for a hostile line may be all braces
     for word in words:
-        if is_open and ("{{" in word or found[-1].count("{{") > found[-1].count("}}")):
-            found[-1] = f"{found[-1]} {word}"
+        more = word.count("{{") - word.count("}}")
+        if is_open and ("{{" in word or braces > 0):
+            found[-1].append(word)
+            braces += more
         else:
-            found.append(word)
-            is_open = "{{" in word
-    return found
+            found.append([word])
+            is_open, braces = "{{" in word, more
+    return list(map(" ".join, found))
 
 
 def parent_of(names: Iterable[str | None]) -> str | None:

@@ -221,6 +221,10 @@ class KubeAuditReader:
             address=client.address,
             tool=client.tool,
             container=client.container,
+            node=client.node,
+            credential=client.credential,
+            claimed=client.claimed,
+            groups=client.groups,
             traits=tuple(sorted(traits)),
             origin=Origin(source=NAME, path=self._path, line=0, offset=0),
         )

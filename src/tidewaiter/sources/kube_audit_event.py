@@ -9,19 +9,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
 
 from tidewaiter.meaning.agents import is_console, tool_name
 from tidewaiter.meaning.kube_identity import is_console_account, kube_actor
+from tidewaiter.meaning.likeness import own_groups
 from tidewaiter.model import Actor, Outcome
 
 NONE = msgspec.Raw(b"null")
 # What msgspec raises for bad data: RecursionError when it is nested thousands deep, the Unicode errors for text that
 # is not UTF-8, or was escaped to a lone surrogate.
 BAD_DATA = (msgspec.MsgspecError, UnicodeDecodeError, UnicodeEncodeError, RecursionError)
+# Extra fields of a user (Kubernetes 1.36, staging/src/k8s.io/apiserver/pkg/authentication/serviceaccount/util.go).
 _POD_NAME = "authentication.kubernetes.io/pod-name"
+_POD_UID = "authentication.kubernetes.io/pod-uid"
+_NODE_NAME = "authentication.kubernetes.io/node-name"
+_CREDENTIAL = "authentication.kubernetes.io/credential-id"
+_MASTERS = "system:masters"  # the group that passes every check of rights
 
 
 class Event(msgspec.Struct):
@@ -60,11 +67,28 @@ class User(msgspec.Struct):
     """Who sent a request, as the server authenticated it."""
 
     username: str | None = None
+    groups: Any = None  # a list of texts; whatever else it is does not make the event unreadable
     extra: dict[str, list[str] | None] | None = None
+
+    def own_groups(self) -> tuple[str, ...]:
+        """Give the groups that tell one sort of people from another."""
+        return own_groups(self.groups) if isinstance(self.groups, list) else ()
 
     def pod(self) -> str | None:
         """Name the pod to which the token is bound."""
         return pod_of(self.extra)
+
+    def node(self) -> str | None:
+        """Name the node of that pod."""
+        return _first(self.extra, _NODE_NAME)
+
+    def credential(self) -> str | None:
+        """Tell this credential from others by a short hash.
+
+        The kubelet renews the token of a pod all day, so that the pod itself (its uid) stands for its tokens.
+        """
+        known = _first(self.extra, _POD_UID) or _first(self.extra, _CREDENTIAL)
+        return blake2b(known.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest() if known else None
 
 
 class ObjectRef(msgspec.Struct):
@@ -102,22 +126,33 @@ class Client(NamedTuple):
     container: str | None
     traits: tuple[str, ...]
     nameless: bool  # no user at all: the credential was not accepted
+    node: str | None = None
+    credential: str | None = None
+    claimed: str | None = None
+    groups: tuple[str, ...] = ()
 
 
 def pod_of(extra: dict[str, list[str] | None] | None) -> str | None:
     """Name the pod to which a token is bound, from the extra fields of a user."""
-    found = (extra or {}).get(_POD_NAME)
+    return _first(extra, _POD_NAME)
+
+
+def _first(extra: dict[str, list[str] | None] | None, key: str) -> str | None:
+    found = (extra or {}).get(key)
     return found[0] if found else None
 
 
 def client(own: bytes, target: bytes, peers: bytes, agent: str | None) -> Client:
     """Say who sent an event, from its user, impersonatedUser, sourceIPs and userAgent."""
     user = _user.decode(own) or User()
-    name, via = user.username or "", None
+    name, via, person = user.username or "", None, user
     traits: list[str] = []
     if target != b"null":
-        via, name = name, (_user.decode(target) or User()).username or ""
+        other = _user.decode(target) or User()
+        via, name, person = name, other.username or "", other
         traits.append("impersonating")
+        if isinstance(other.groups, list) and _MASTERS in other.groups:
+            traits.append("impersonating-masters")
     addresses = _addresses.decode(peers) or []
     if len(addresses) > 1:
         traits.append("forwarded")
@@ -127,7 +162,12 @@ def client(own: bytes, target: bytes, peers: bytes, agent: str | None) -> Client
     if is_console(tool) or is_console_account(user.username or ""):
         traits.append("web-console")
     actor = kube_actor(name, tool=tool, address=address, via=via)
-    return Client(actor, address, tool, user.pod(), tuple(traits), not user.username)
+    claimed = addresses[0] if len(addresses) > 1 else None
+    return Client(
+        *(actor, address, tool, user.pod(), tuple(traits), not user.username, user.node(), user.credential(), claimed),
+        # Groups of service accounts and nodes say what their names say.
+        groups=person.own_groups() if actor.kind == "user" else (),
+    )
 
 
 def outcome(raw: msgspec.Raw) -> tuple[Outcome, tuple[str, ...]]:

@@ -28,7 +28,7 @@ except ImportError:  # a duckdb that is put together in another way
     import duckdb  # type: ignore[no-redef]  # one name for either
 
 _FILE = "tidewaiter.duckdb"
-_LAYOUT = 1  # version of schema/*.sql; a store of another layout is refused, never guessed at
+_LAYOUT = 2  # version of schema/*.sql; a store of another layout is refused, never guessed at
 MEMORY = 96  # MB the engine starts with: enough for hundreds of thousands of activities
 MOST_MEMORY = 4096  # MB it may get when a statement cannot be done with less; what can be spilled goes to disk first
 _SPOOL_BYTES = 8 << 20  # rows waiting for the engine, in a file: memory stays flat
@@ -45,7 +45,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     role: str  # tripwire, evidence, context; own and counted: what only users' own rules saw (see profile.sql)
     network: str | None  # the /24 or /48 the address lies in
     network_kind: str  # loopback, private, public or none
+    claimed_kind: str = "none"  # the same of the address from which a relayed request says it came
     learn: bool  # given with --learn: teaches, and is never judged
+    likeness: tuple[str, ...] = ()  # groups of actors that are like this one, see meaning/likeness.py
 
 
 class Occurrence(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -131,6 +133,7 @@ class Store:
 
     def _prepare(self) -> None:
         self.script(schema("activity"))
+        self.script(schema("judged"))
         found = self._engine.execute("SELECT layout FROM layout").fetchone()
         if found is None:
             self._engine.execute("INSERT INTO layout VALUES (?)", [_LAYOUT])

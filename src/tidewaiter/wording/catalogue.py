@@ -5,6 +5,7 @@ Plural rules: Unicode CLDR 47, supplemental/plurals.xml, cardinal rules of `en` 
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ _ARGUMENT = 500  # characters of one value in a command
 _LISTED = 12  # items of a list in a sentence
 _GROUPED_FROM = 10_000  # shorter numbers read better without separators
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_POWERSHELL_QUOTES = re.compile("['\u2018-\u201b]")
 
 
 class Wording:
@@ -59,13 +61,24 @@ class Wording:
     def ask(self, key: str, **values: Value) -> str:
         """Give the question `next.<key>`, and on a second line the command that answers it, if there is one.
 
-        The first line never holds a line end, the second is quoted for a POSIX shell.
+        The first line never holds a line end, the second is quoted for the shell it is meant for.
         """
-        question = self.say(f"next.{key}", **values)
-        command = commands().get(f"next.{key}")
+        return self._with_command(f"next.{key}", values)
+
+    def innocent(self, key: str, **values: Value) -> str:
+        """Give the innocent reason `innocent.<key>`, and on a second line the command that would show it, if any."""
+        return self._with_command(f"innocent.{key}", values)
+
+    def contain(self, key: str, **values: Value) -> str:
+        """Give the step `contain.<key>` with what it breaks, and on a second line its command, if there is one."""
+        return self._with_command(f"contain.{key}", values)
+
+    def _with_command(self, key: str, values: Mapping[str, Value]) -> str:
+        sentence = self.say(key, **values)
+        command = commands().get(key)
         if command is None:
-            return question
-        return f"{question}\n{command.format_map({name: _argument(value) for name, value in values.items()})}"
+            return sentence
+        return f"{sentence}\n{command.format_map({name: _argument(value) for name, value in values.items()})}"
 
     def title(self, rule: str, given: str) -> str:
         """Give the title of a packaged recogniser in this language; `given` is what the rule itself says."""
@@ -136,12 +149,24 @@ def plural_form(language: Language, n: float) -> str:
     return "many"
 
 
+class _Argument(str):
+    """A text as one argument of a command: quoted for a POSIX shell, or with `{name:powershell}` for PowerShell."""
+
+    __slots__ = ()
+
+    def __format__(self, shell: str) -> str:
+        if shell == "powershell":
+            # Within single quotes only these end the text, each is doubled (about_Quoting_Rules, PowerShell 7.4).
+            return f"'{_POWERSHELL_QUOTES.sub(lambda match: match[0] * 2, self)}'"
+        return shlex.quote(self)
+
+
 def _argument(value: Value) -> Any:
     """Quote a value for a command; times are given as they are, for the template says how to write them."""
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     text = value if isinstance(value, str) else str(value)
-    return shlex.quote(cut(visible(text[: _ARGUMENT + 1]), _ARGUMENT))
+    return _Argument(cut(visible(text[: _ARGUMENT + 1]), _ARGUMENT))
 
 
 @cache

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import get_args
 
-from tidewaiter.model import Actor, LookedAt, Scope, Surprise
+from tidewaiter.model import Actor, Link, LookedAt, Scope, Surprise
 from tidewaiter.wording.catalogue import Wording
 
 _OF = re.compile(r"(\d+) of (\d+)")
-_IN = re.compile(r"([\d.]+) in (\w+)")
+_IN = re.compile(r"([\d.]+(?: classes)?) in (\w+)")
 _MORE = re.compile(r" \+(\d+)$")
 _LIST_LENGTH = 150  # characters
+_NAMED = 6  # kinds in the sentence that says what happened
+_UNDATED = 1970  # year of records whose format knows no date
 _HOURS = 4  # the profile counts in parts of the day of this many hours
 _NOVELTIES = frozenset({"new-kind", "new-scope", "new-namespace", "new-tool", "new-network", "new-hour", "refusals"})
 
@@ -29,6 +31,9 @@ def actor_phrase(wording: Wording, actor: Actor) -> str:
 
 def when_phrase(wording: Wording, opens: datetime, closes: datetime) -> str:
     """Say when an episode was, and how long it took."""
+    if opens.year == _UNDATED:
+        # Such records are put on the first days of 1970 (sources/undated.py): only the distance is true.
+        return wording.say("what.undated", span=closes - opens)
     if closes - opens < timedelta(seconds=1):
         return wording.say("what.once", at=opens)
     return wording.say("what.between", opens=opens, closes=closes, span=closes - opens)
@@ -54,35 +59,63 @@ def what_sentences(
     tools: Sequence[str] = (),
     chain: Sequence[str] = (),
 ) -> str:
-    """Say who did what, when, from where, with what, and what came of it."""
-    sentences = [
-        wording.say(
-            "what.summary" if looked_at.answered or looked_at.refused else "what.summary.unknown",
-            actor=actor_phrase(wording, actor),
-            requests=wording.many("count.requests", looked_at.requests),
-            when=when_phrase(wording, opens, closes),
-            answered=looked_at.answered,
-            refused=looked_at.refused,
-        ),
-        wording.say("what.looked", kinds=looked_at.kinds, reach=reach_phrase(wording, looked_at)),
-    ]
-    if addresses:
-        sentences.append(wording.say("what.from", addresses=addresses))
-    if tools:
-        sentences.append(wording.say("what.tools", tools=tools))
-    if chain:
-        sentences.append(wording.say("what.chain", steps=chain))
-    return " ".join(sentences)
+    """Say in one sentence who looked at what, when, from where, with what, and what came of it; then what followed."""
+    elsewhere = [address for address in addresses if address != actor.name]
+    place = wording.say("what.from", addresses=elsewhere) if elsewhere else ""
+    means = wording.say("what.tools", tools=tools) if tools else ""
+    text = wording.say(
+        "what.summary" if looked_at.answered or looked_at.refused else "what.summary.unknown",
+        kinds=_few(wording, looked_at.kinds),
+        reach=reach_phrase(wording, looked_at),
+        requests=wording.many("count.requests", looked_at.requests),
+        when=when_phrase(wording, opens, closes),
+        answered=looked_at.answered,
+        refused=looked_at.refused,
+    )
+    # Put together here: what is filled into a template is cut when it is long.
+    sentence = f"{actor_phrase(wording, actor)}{place}{means} {text}"
+    sentence = sentence[:1].upper() + sentence[1:]
+    return f"{sentence} {wording.say('what.chain', steps=chain)}" if chain else sentence
+
+
+def _few(wording: Wording, kinds: Sequence[str]) -> str:
+    """Give a list of kinds short enough for a sentence."""
+    text = wording.shown(kinds[:_NAMED])
+    return wording.say("list.more", list=text, n=len(kinds) - _NAMED) if len(kinds) > _NAMED else text
+
+
+def history_phrase(wording: Wording, days: int, first: date | None, last: date | None) -> str:
+    """Say with how much of its own past an actor is compared: how many days, and which."""
+    known = wording.many("count.days", days)
+    if first and last and first != last:
+        return wording.say("why.history.between", days=known, first=f"{first:%Y-%m-%d}", last=f"{last:%Y-%m-%d}")
+    if last:
+        return wording.say("why.history.until", days=known, last=f"{last:%Y-%m-%d}")
+    return wording.say("why.history", days=known)
 
 
 def surprise_phrase(wording: Wording, surprise: Surprise) -> str:
-    """Explain one surprise: what was seen, what is usual, for how many others it is ordinary, how much it weighs."""
+    """Explain one surprise: what was seen, what is usual, for how many others it is ordinary."""
     sentences = [_measured(wording, surprise)]
     if surprise.measure in _NOVELTIES and surprise.usual:
         sentences.append(wording.say("why.usual", usual=_values(wording, surprise.measure, surprise.usual)))
     sentences.append(_peers(wording, surprise))
-    sentences.append(wording.many("why.bits", int(surprise.bits) if surprise.bits.is_integer() else surprise.bits))
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def link_phrase(wording: Wording, link: Link) -> str:
+    """Say what followed: who, where it was another identity, what, by which technique, how often, with what outcome."""
+    notes = [link.technique]
+    if link.times > 1:
+        notes.append(wording.many("chain.times", link.times))
+    if link.outcome == "refused":
+        notes.append(wording.say("chain.refused"))
+    if link.prior:
+        notes.append(wording.many("chain.prior", link.prior))
+    phrase = wording.say("chain.noted", what=link.what, notes="; ".join(notes))
+    if link.actor is None:
+        return phrase
+    return wording.say(f"chain.by.{link.shared}", actor=actor_phrase(wording, link.actor), phrase=phrase)
 
 
 def _measured(wording: Wording, surprise: Surprise) -> str:
@@ -105,7 +138,7 @@ def _measured(wording: Wording, surprise: Surprise) -> str:
             "why.breadth" if usual else "why.breadth.first",
             kinds=_kinds(wording, number or surprise.observed),
             window=_window(wording, window),
-            usual=usual,
+            usual=usual.partition(" ")[0],
             days=days,
         )
     key = f"why.{surprise.measure}" if wording.knows(f"why.{surprise.measure}") else "why.other"
@@ -130,10 +163,12 @@ def _pair(pattern: re.Pattern[str], text: str) -> tuple[str, str]:
 
 
 def _kinds(wording: Wording, number: str) -> str:
-    if number.isdecimal():
-        return wording.many("count.kinds", int(number))
+    digits, _, unit = number.partition(" ")
+    key = f"count.{unit}" if unit and wording.knows(f"count.{unit}") else "count.kinds"
+    if digits.isdecimal():
+        return wording.many(key, int(digits))
     try:
-        return wording.many("count.kinds", float(number))
+        return wording.many(key, float(digits))
     except ValueError:
         return number
 

@@ -1,0 +1,13 @@
+-- On how many earlier days what a correlation finds was found of the same actor, and was answered: its trade, see profile.sql.
+CREATE OR REPLACE TEMPORARY TABLE hit_day AS
+SELECT
+    actor, plane, day, rule,
+    coalesce(sum(taught) OVER (
+        PARTITION BY actor, plane, rule ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ), 0) AS prior
+FROM (
+    SELECT sighting.actor, sighting.plane, sighting.day, hit.rule, max(sighting.teaches) AS taught
+    FROM hit
+    JOIN sighting ON sighting.id = hit.id
+    GROUP BY sighting.actor, sighting.plane, sighting.day, hit.rule
+) AS daily

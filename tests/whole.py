@@ -51,8 +51,11 @@ def placeless(findings: tuple[Finding, ...]) -> list[Finding]:
         msgspec.structs.replace(
             found,
             sightings=tuple(msgspec.structs.replace(seen, origin=NOWHERE) for seen in found.sightings),
+            chain=tuple(msgspec.structs.replace(link, origin=NOWHERE) for link in found.chain),
             explanation=msgspec.structs.replace(
-                found.explanation, next=tuple(asked for asked in found.explanation.next if "grep" not in asked)
+                found.explanation,
+                innocent=tuple(said for said in found.explanation.innocent if "grep" not in said),
+                next=tuple(asked for asked in found.explanation.next if "grep" not in asked),
             ),
         )
         for found in findings

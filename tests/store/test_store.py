@@ -83,6 +83,7 @@ def test_an_activity_comes_back_as_it_was(store: Store) -> None:
         "traits": [],
         "source": "kube-audit",
         "path": "a b.log",
+        "likeness": [],
         "recognised": ["a@1", "b@2"],
         "tripwires": ["c@1"],
         "weight": 7.5,

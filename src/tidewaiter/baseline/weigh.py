@@ -18,7 +18,7 @@ from tidewaiter.model import Breadth, Departure, Episode, ProfileState, Surprise
 
 PSEUDO_DAYS = 2.0  # how many days of its own an actor needs to weigh as much as its peers
 BREADTH_FLOOR = 10  # kinds; `kubectl get all` and one `describe` stay below it
-CLASSES_FLOOR = 4  # classes: workload, network, topology and history are a day's work
+CLASSES_FLOOR = 5  # classes: workload, network, topology, images and history are a day's work
 LEARNING_DAYS = 3  # a value is known after two days, so on the third day novelty begins to mean something
 STALE_DAYS = 30
 # How much a departure of each dimension says. An hour or a namespace changes easily; a kind or a network does not.

@@ -294,7 +294,7 @@ def test_peer_bits(given: Departure, p: float) -> None:
 
 @pytest.mark.parametrize(
     ("classes", "usual", "peers", "history", "bits"),
-    [(8, None, None, 0, 3), (8, 2, None, 3, 6), (8, 2, None, 2, 3), (4, 1, None, 3, 0), (8, 2, 8.0, 2, 0)],
+    [(10, None, None, 0, 3), (8, 2, None, 3, 6), (10, 2, None, 2, 3), (4, 1, None, 3, 0), (8, 2, 8.0, 2, 0)],
 )
 def test_classes_bits(classes: int, usual: int | None, peers: float | None, history: int, bits: float) -> None:
     given_ = Breadth(

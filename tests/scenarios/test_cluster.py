@@ -71,7 +71,7 @@ def test_every_attack_is_found_by_its_own_requests() -> None:
 def test_nobody_else_is_told_of() -> None:
     assert (scored().false + scored().earlier_false, scored().false_at) == (FALSE_ALARMS, ())
     innocent = {row.scenario: row.level for row in scored().rows if row.label != "malicious" and row.level}
-    assert innocent.keys() <= {"gitops-relist", "backup-nightly", "background-hourly"}
+    assert innocent.keys() <= {"gitops-relist", "backup-nightly", "background-hourly", "support-impersonation"}
     assert set(innocent.values()) <= {"info", "low"}
 
 

@@ -28,6 +28,7 @@ _MEASURE = {name: f"new-{name}" for name in _SHARE}
 _MOST_BITS_AMONG_PEERS = 4.0
 _FEWEST_PEERS = 3  # fewer are no crowd that could vouch for anybody
 _PUBLIC_BITS = 2.0  # an address on the Internet instead of one of the estate
+_ALONE = 10.0  # bits that need nothing beside them
 _LISTED = 12  # values named in a surprise
 
 
@@ -73,8 +74,9 @@ def weighed(episode: Episode) -> Episode:
     found = surprises(episode)
     signs = round(tripwire_bits(episode.tripwires), 1)
     learning = episode.estate_days < LEARNING_DAYS
-    # While nothing is ordinary yet, nothing is a habit either: what follows needs a tripwire before it.
-    discovery = signs if learning else signs + sum(item.bits for item in found)
+    # While nothing is ordinary yet, nothing is a habit either: what follows needs tripwires before it that count alone.
+    early = signs if signs >= _ALONE else 0.0
+    discovery = early if learning else signs + sum(item.bits for item in found)
     return msgspec.structs.replace(
         episode,
         state=state(episode.history, episode.idle_days),

@@ -165,13 +165,14 @@ def test_a_client_of_whom_nothing_is_known_may_be_several() -> None:
 
 
 def test_while_the_estate_is_learnt_a_chain_needs_a_sign_before_it() -> None:
-    def weight(*facts: Fact) -> float:
+    def weight(*facts: Fact, bits: float = 12.0) -> float:
         with Store() as store:
             fill(store, [*facts, *deeds(day=1)])
             measure.profile(store, young=0)
-            return sum(one.chain_bits for one in measure.episodes(store, [], {"t@1": 8.0}, RULES))
+            return sum(one.chain_bits for one in measure.episodes(store, [], {"t@1": bits}, RULES))
 
     assert weight(*days("pods", count=1), *reads("nodes", day=1)) == 0.0
+    assert weight(*days("pods", count=1), *reads("nodes", day=1, tripwires=("t@1",)), bits=8.0) == 0.0
     assert weight(*days("pods", count=1), *reads("nodes", day=1, tripwires=("t@1",))) == 4.0
 
 

@@ -38,7 +38,7 @@ ATTACKS: dict[str, Level] = {
     "ssar-flood": "high",
 }
 FALSE_ALARMS = 0  # findings of medium or above that belong to no attack
-WHISPERS = 2  # … of low: a GitOps controller and a backup job on the first day, of which nobody knows yet
+WHISPERS = 4  # … of low: a GitOps controller and a backup job on the first day, of which nobody knows yet
 
 
 @cache
@@ -79,8 +79,12 @@ def test_nobody_else_is_told_of() -> None:
 def test_the_number_of_findings_is_known() -> None:
     loud = [one for one in recorded().findings if at_least(one.level, "medium")]
     assert len(loud) == len(ATTACKS) + FALSE_ALARMS
-    assert [(one.actor.name, one.from_.day) for one in recorded().findings if one.level == "low"] == [
+    # A person of the support desk acts as others; on the third day it is known.
+    low = [(one.actor.name, one.from_.day) for one in recorded().findings if one.level == "low"]
+    assert sorted(low) == [
         ("argocd/argocd-application-controller", 1),
+        ("nadia@dev.example", 1),
+        ("nadia@dev.example", 2),
         ("velero/velero", 1),
     ]
     assert len(recorded().findings) - len(loud) == WHISPERS
@@ -105,7 +109,7 @@ def test_the_demo_tells_of_its_five_intruders() -> None:
         ("reports/nightly", 7, "high"),
         ("guest04@harbour.example", 7, "critical"),
         ("lena@harbour.example", 8, "high"),
-        ("marta@harbour.example", 8, "medium"),
+        ("marta@harbour.example", 8, "high"),
         ("worker-2", 8, "critical"),
     ]
 

@@ -105,6 +105,7 @@ STORIES: list[tuple[str, bytes, list[Activity]]] = [
             request(
                 actor=Actor(kind="user", name="bo", realm="kubernetes", via="system:serviceaccount:console:web"),
                 traits=("impersonating",),
+                groups=("dev",),
             )
         ],
     ),

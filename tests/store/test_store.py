@@ -51,8 +51,7 @@ def test_an_activity_comes_back_as_it_was(store: Store) -> None:
     said = context(a=carried, recognised=("a@1", "b@2"), tripwires=("c@1",), weight=7.5, role="tripwire", learn=True)
     at = datetime(2026, 11, 23, 2, 14, 7, 123456, tzinfo=UTC)
     fill(store, [said], [occurrence(at=at, text="list 'é'\\", disclosed=1 << 40)])
-    names = [row[0] for row in store.rows("DESCRIBE activity")]
-    (row,) = store.rows("SELECT * FROM activity")
+    names, (row,) = [one[0] for one in store.rows("DESCRIBE activity")], store.rows("SELECT * FROM activity")
     assert dict(zip(names, row, strict=True)) == {
         "id": "5f2b1c7d9e0a4b3c8d7e",
         "at": at.replace(tzinfo=None),  # UTC, as the whole store
@@ -79,11 +78,14 @@ def test_an_activity_comes_back_as_it_was(store: Store) -> None:
         "network_kind": "private",
         "tool": "curl/8.5",
         "container": "c1",
-        "node": None, "credential": None, "claimed": None, "claimed_kind": "none",
+        "node": None,
+        "credential": None,
+        "claimed": None,
+        "claimed_kind": "none",
         "traits": [],
+        "likeness": [],
         "source": "kube-audit",
         "path": "a b.log",
-        "likeness": [],
         "recognised": ["a@1", "b@2"],
         "tripwires": ["c@1"],
         "weight": 7.5,

@@ -39,16 +39,18 @@ def kept(store: Store, columns: str = "context, id, at, line, off") -> list[tupl
     return sorted(store.rows(f"SELECT {named} FROM activity"))  # noqa: S608 - the test's own words
 
 
+CARRIED = activity(
+    actor=actor(kind="user", name='a"b|ü\n', via="shop/console"),
+    namespace="shop",
+    name="web-0",
+    container="c1",
+    traits=(),
+    origin=origin(path="a b.log"),
+)
+
+
 def test_an_activity_comes_back_as_it_was(store: Store) -> None:
-    carried = activity(
-        actor=actor(kind="user", name='a"b|ü\n', via="shop/console"),
-        namespace="shop",
-        name="web-0",
-        container="c1",
-        traits=(),
-        origin=origin(path="a b.log"),
-    )
-    said = context(a=carried, recognised=("a@1", "b@2"), tripwires=("c@1",), weight=7.5, role="tripwire", learn=True)
+    said = context(a=CARRIED, recognised=("a@1", "b@2"), tripwires=("c@1",), weight=7.5, role="tripwire", learn=True)
     at = datetime(2026, 11, 23, 2, 14, 7, 123456, tzinfo=UTC)
     fill(store, [said], [occurrence(at=at, text="list 'é'\\", disclosed=1 << 40)])
     names, (row,) = [one[0] for one in store.rows("DESCRIBE activity")], store.rows("SELECT * FROM activity")

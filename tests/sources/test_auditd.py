@@ -304,9 +304,10 @@ def numbered(*serials: int, second: int = 0) -> bytes:
         (numbered(*range(100, 200), 199, 198, *range(202, 300)), None),  # next to none
         (b"".join(numbered(*range(at, at + 9), *range(9000 + at, 9009 + at), second=at) for at in range(9)), None),
         (numbered(*range(5000, 5100)) + numbered(*range(1, 100), second=1), None),  # the kernel started anew
+        (b"type=DAEMON_START msg=audit(1790000000.001:7350): op=start\n" + numbered(*range(8000, 8050)), None),
         (numbered(1) + b"type=EOE msg=audit(1790000001.1:" + b"9" * 5000 + b"):\n", 10**19 - 3),
     ],
-    ids=["none", "a hundred", "next to none", "hosts", "start", "hostile"],
+    ids=["none", "a hundred", "next to none", "hosts", "start", "auditd's own", "hostile"],
 )
 def test_missing_numbers_are_told(data: bytes, missing: int | None) -> None:
     _, tally = read(SOURCE, data)

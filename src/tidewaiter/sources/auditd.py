@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from tidewaiter.model import Activity, Origin
 from tidewaiter.sources.auditd_fields import endpoint, fields, text
@@ -34,6 +34,8 @@ _NO_AUID = re.compile(rb"type=(?:SYSCALL|1300) [^\n]* auid=(?:4294967295|-1|unse
 _LOCAL_ADDRESS = re.compile(rb"saddr=(?:0100|0001|\{ ?saddr_fam=local|\{ ?fam=local)")
 _CHUNK = 1 << 16  # small blocks are gathered to this size, so that few pieces are kept
 _UNUSED = (b"type=PATH ", b"type=CWD ")
+# auditd's own records carry numbers of its own, which begin anywhere below 10000 (auditd.c of audit 3 and 4).
+_DAEMON = re.compile(rb"type=(?:DAEMON_\w+|12\d\d) (?:msg=)?audit\((\d+\.\d+:\d+)\)")
 
 
 class AuditdReader:
@@ -67,7 +69,7 @@ class AuditdReader:
         events.update(dict.fromkeys(settled))
         events.pop(b"", None)
         self._count(events)
-        self._serials.take(events)
+        self._serials.take(events, self._of_daemon(data))
         chunk.events.update(events)
         wanted = self._sieve.wanted(text)
         if wanted is not None:
@@ -83,6 +85,10 @@ class AuditdReader:
             self._chunks.append(Chunk())
         chunk = self._chunks[-1]
         return chunk, chunk.add(data, spans, line=block.line, offset=block.offset)
+
+    @staticmethod
+    def _of_daemon(data: bytes) -> set[bytes]:
+        return set(_DAEMON.findall(data)) if b"type=DAEMON_" in data or b"type=12" in data else set()
 
     def _count(self, events: dict[bytes, None]) -> None:
         known: set[bytes] = set()
@@ -211,10 +217,12 @@ class _Serials:
         self._last = 0
         self._numbers = 0  # of earlier runs of the kernel
         self._starts = 0
+        self._of_daemon = 0
 
-    def take(self, events: Iterable[bytes]) -> None:
+    def take(self, events: Collection[bytes], of_daemon: Collection[bytes]) -> None:
         """Take the events of one block; those that were read by other ways come out of order."""
-        for event in sorted(events):  # an event begins with its time
+        self._of_daemon += len(of_daemon)
+        for event in sorted({*events} - {*of_daemon} if of_daemon else events):  # an event begins with its time
             number = int(event.partition(b":")[2][:19] or b"0")
             if self._first is None:
                 self._first = self._last = number
@@ -230,7 +238,7 @@ class _Serials:
         if self._first is None or self._starts > events * self._SHARE:  # several hosts in one log
             return 0
         numbers = self._numbers + self._last - self._first + 1
-        missing = numbers - events
+        missing = numbers - (events - self._of_daemon)
         return missing if missing > max(numbers * self._SHARE, self._FEW) else 0
 
 

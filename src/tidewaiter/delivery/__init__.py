@@ -1,0 +1,1 @@
+"""Brings findings to where they are used, and loses none."""

@@ -1,0 +1,1 @@
+"""The service: inputs that never end, the same stages as a scan, findings as they happen."""

@@ -10,7 +10,7 @@ from factories import activity, actor, context, occurrence
 from rule_text import rule
 from whole import DATA, lines, placeless
 
-from tidewaiter import pipeline
+from tidewaiter import pipeline, rows
 from tidewaiter.errors import SourceError
 from tidewaiter.hits import rule_words
 from tidewaiter.model import Finding, Level
@@ -216,7 +216,7 @@ def test_sightings_are_the_most_telling_ones_in_the_order_of_time(tmp_path: Path
 
 def test_templates_may_be_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = judged(log(tmp_path)).findings
-    monkeypatch.setattr(pipeline, "_TEMPLATES", 2)
+    monkeypatch.setattr(rows, "_TEMPLATES", 2)
     assert judged(log(tmp_path)).findings == whole
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,32 +20,45 @@ from tidewaiter.wording import Wording
 Samples = dict[tuple[str, str, datetime], list[Sighting]]
 
 
-def found_together(store: Store, pack: Pack) -> Iterator[measure.Hit]:
-    """Give every activity that a correlation matched, with its rule and weight."""
+Sort = Literal["proof", "count"]
+
+
+def found_together(
+    store: Store, pack: Pack, *, sorts: Container[Sort] = ("proof", "count"), asked: bool = False
+) -> Iterator[measure.Hit]:
+    """Give every activity that a correlation matched, with its rule and weight.
+
+    Of a sort are those that prove something by the past, or count. `asked`: count only groups to which somebody belongs
+    who is asked about (`measure.profile_of`).
+    """
     fired = {name for (name,) in store.rows(measure.script("fired_rules"))}
     with_past = False
     for rule in pack.correlations:
         if fired.isdisjoint(found.about.key for name in rule.rules if (found := pack.get(name))):
             continue
+        if ("proof" if rule.proof else "count") not in sorts:
+            continue
         if rule.proof and not with_past:
             proofs.prepare(store)
             with_past = True
-        for match in correlate(_counted(store, pack, rule), rule):
+        for match in correlate(_counted(store, pack, rule, asked=asked), rule):
             yield from (measure.Hit(activity, rule.about.key, rule.about.weight) for activity in match.ids)
-    if pack.record_correlations:
+    if pack.record_correlations and "count" in sorts:
         yield from _record_hits(store, pack)
 
 
-def _counted(store: Store, pack: Pack, rule: Correlation) -> Iterator[tuple[Any, datetime, str | None, str]]:
+def _counted(
+    store: Store, pack: Pack, rule: Correlation, *, asked: bool
+) -> Iterator[tuple[Any, datetime, str | None, str]]:
     names = [found.about.key for name in rule.rules if (found := pack.get(name))]
-    script = proofs.SCRIPTS[rule.proof] if rule.proof else "counted_rows"
+    script = proofs.SCRIPTS[rule.proof] if rule.proof else "counted_rows_asked" if asked else "counted_rows"
     sql = measure.script(script).format(
         column=column(rule.field) if rule.field else "NULL", key=group_key(rule.group_by)
     )
-    asked = {"names": names}
+    parameters: dict[str, Any] = {"names": names}
     if not rule.proof:  # what is proven has a credential or a claim, and so it is of somebody in particular
-        asked["left_out"] = list(rule.leaves_out) if ACTOR in rule.group_by else []
-    for group, at, value, activity in store.rows(sql, asked):
+        parameters["left_out"] = list(rule.leaves_out) if ACTOR in rule.group_by else []
+    for group, at, value, activity in store.rows(sql, parameters):
         yield group, at.replace(tzinfo=UTC), value, activity
 
 

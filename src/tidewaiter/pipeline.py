@@ -5,7 +5,7 @@ Only this module knows the order of the stages; the stages know the words of `mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -18,22 +18,18 @@ from tidewaiter.findings.explain import finding
 from tidewaiter.findings.judge import Judgement, Persona, is_shown, judge
 from tidewaiter.findings.story import joined, link_of
 from tidewaiter.hits import found_together, rule_words, with_evidence
-from tidewaiter.meaning.likeness import likeness
-from tidewaiter.meaning.network import habitual_network
 from tidewaiter.model import Activity, Actor, Episode, Finding, Level, Origin, Ruling, Sighting
-from tidewaiter.recognise.fields import PLANES, network
-from tidewaiter.recognise.pack import Pack, Recognised
+from tidewaiter.recognise.pack import Pack
+from tidewaiter.rows import Rows
 from tidewaiter.sinks.summary import Silence
-from tidewaiter.sources import catalogue, contract
+from tidewaiter.sources import catalogue
 from tidewaiter.sources.contract import Tally, Unreadable
 from tidewaiter.sources.opening import Input, inputs
-from tidewaiter.store import Context, Occurrence, Store
+from tidewaiter.store import Store
 from tidewaiter.triage import live, never_teaches, raised, triaged
 from tidewaiter.visibility import Heard, Way, ways
 from tidewaiter.wording import Wording
 
-_TEMPLATES = 50_000
-_MATCHES = 10_000  # of users' own rules, before the store gets them
 SAMPLES = 20  # sightings shown with a finding, the most telling ones
 Progress = Callable[[Tally, Input, int], None]  # with how far into the input, in bytes as unpacked
 
@@ -81,12 +77,12 @@ def intake(
     """Read inputs into the store. Raises SourceError for a path that does not exist, before anything is read."""
     problems: list[Unreadable] = []
     done: list[Read] = []
-    into = _Intake(store, pack, learn=learn)
+    into = Rows(store, pack, learn=learn)
     size = {} if block_size is None else {"block_size": block_size}
     for item in inputs(paths, report=problems.append):
         with closing(catalogue.read(item, native=native, matcher=pack.matcher)) as reading:
             for batch in reading.items(**size):
-                store.add(into.rows(batch))
+                store.add(into.of(batch))
                 if progress and batch:
                     last = batch[-1]
                     progress(reading.tally, item, last.origin.offset if isinstance(last, Activity) else last.offset)
@@ -139,110 +135,6 @@ def visible(read: Iterable[Read]) -> tuple[Way, ...]:
     )
 
 
-class _Intake:
-    """Turns activities into rows of the store: what repeats is recognised and stored once."""
-
-    def __init__(self, store: Store, pack: Pack, *, learn: bool) -> None:
-        self._store = store
-        self._pack = pack
-        self._learn = learn
-        # By identity, with the template itself beside: while it is held, no other object can have its identity.
-        self._known: dict[int, tuple[Activity, int | None]] = {}
-        self._alike: dict[tuple[object, ...], int] = {}
-        # A rule that looks at the text wants every activity whole: a template has none.
-        self._whole = pack.matcher is not None or any(
-            {"text", "disclosed"} & {*pack.shape_fields(plane)} for plane in PLANES
-        )
-        self._matched: list[tuple[str, str, str]] = []  # what the user's own rules saw in original records
-
-    def rows(self, items: Iterable[Activity | contract.Occurrence]) -> list[Occurrence]:
-        """Give the rows of what any recogniser has something to say about."""
-        rows: list[Occurrence] = []
-        known = self._known
-        for item in items:
-            if isinstance(item, Activity) or self._whole:
-                activity = item if isinstance(item, Activity) else item.activity()
-                number = self._context_of(activity)
-                if number is not None:
-                    if activity.rules:
-                        self._keep_matches(activity)
-                    at, text, origin = activity.at, activity.text, activity.origin
-                    rows.append(
-                        Occurrence(number, activity.id, at, text, origin.line, origin.offset, activity.disclosed)
-                    )
-                continue
-            template, identity, at, text, line, offset = item
-            found = known.get(id(template))
-            if found is None:
-                if len(known) >= _TEMPLATES:
-                    known.clear()
-                found = known[id(template)] = (template, self._context_of(template))
-            if found[1] is not None:
-                rows.append(Occurrence(found[1], identity, at, text, line, offset))
-        return rows
-
-    def _keep_matches(self, activity: Activity) -> None:
-        """Keep which values made the user's own rules hold: later the original record is gone."""
-        self._matched += (
-            (activity.id, match.rule, msgspec.json.encode(match.values).decode()) for match in activity.rules
-        )
-        if len(self._matched) >= _MATCHES:
-            self.finish()
-
-    def finish(self) -> None:
-        """Give the store what was gathered for it."""
-        if self._matched:
-            self._store.insert("matched", self._matched)
-            self._matched = []
-
-    def _context_of(self, activity: Activity) -> int | None:
-        """Give the number of an activity's context; activities that differ in time and place only share one."""
-        said = self._pack.recognise(activity)
-        if activity.rules:
-            said = (*said, *self._pack.recognised(activity.rules))
-        if not said:
-            return None
-        a = activity
-        key = (
-            *(said, a.actor, a.plane, a.verb, a.kind, a.scope, a.namespace, a.name, a.outcome, a.address, a.tool),
-            *(a.container, a.node, a.credential, a.claimed, a.groups, a.traits, a.origin.source),
-            a.origin.path,
-        )
-        number = self._alike.get(key)
-        if number is None:
-            if len(self._alike) >= _TEMPLATES:
-                self._alike.clear()
-            number = self._alike[key] = self._store.next_context()
-            self._store.add_context(self._context(number, activity, said))
-        return number
-
-    def _context(self, number: int, activity: Activity, said: Sequence[Recognised]) -> Context:
-        tripwires = tuple(item.recogniser for item in said if item.role == "tripwire")
-        evidence = tuple(item.recogniser for item in said if item.role == "evidence")
-        beside = tuple(item.recogniser for item in said if item.role == "context")
-        return Context(
-            context=number,
-            a=activity,
-            recognised=(*evidence, *beside),
-            tripwires=tripwires,
-            weight=max(item.weight for item in said),
-            role=_role(tripwires, evidence, self._pack.records),
-            network=habitual_network(activity.address),
-            network_kind=network(activity.address),
-            claimed_kind=network(activity.claimed),
-            learn=self._learn,
-            likeness=likeness(activity.actor, activity.groups, activity.container),
-        )
-
-
-def _role(tripwires: Sequence[str], evidence: Sequence[str], own: Container[str]) -> str:
-    """Say what a sighting is good for; what only the user's own rules saw is no reading of inventory by itself."""
-    said = (*tripwires, *evidence)
-    if said and own and all(name.partition("@")[0] in own for name in said):
-        return "own" if tripwires else "counted"
-    return "tripwire" if tripwires else "evidence" if evidence else "context"
-
-
 def analyse(
     store: Store,
     pack: Pack,
@@ -257,11 +149,52 @@ def analyse(
     store.settle()
     # A hunter wants to see everybody who looked around, also where nothing is known yet.
     measure.profile(store, **({"young": 0} if persona == "hunter" else {}))
+    episodes = measure.episodes(store, found_together(store, pack), _weights(pack), link_rules(pack))
+    return _told(store, pack, wording, episodes, persona=persona, since=since, until=until, standing=standing)
+
+
+def look_again(
+    store: Store,
+    pack: Pack,
+    wording: Wording,
+    *,
+    actors: Iterable[str],
+    proven: Sequence[measure.Hit] = (),
+    persona: Persona = "regular",
+    since: datetime | None = None,
+    standing: Sequence[Ruling] = (),
+) -> tuple[Finding, ...]:
+    """Judge what a few actors did (keys as in context), as `analyse` would, after `measure.estate`.
+
+    `proven` is what proofs found when they were last looked for.
+    """
+    measure.profile_of(store, actors)
+    counted = list(found_together(store, pack, sorts=("count",), asked=True))
+    episodes = measure.episodes(store, [*proven, *counted], _weights(pack), link_rules(pack), peers_are_known=True)
+    found, _, _ = _told(store, pack, wording, episodes, persona=persona, since=since, until=None, standing=standing)
+    return found
+
+
+def _weights(pack: Pack) -> dict[str, float]:
+    return {about.key: about.weight for about in pack.abouts()}
+
+
+def _told(
+    store: Store,
+    pack: Pack,
+    wording: Wording,
+    episodes: Iterable[Episode],
+    *,
+    persona: Persona,
+    since: datetime | None,
+    until: datetime | None,
+    standing: Sequence[Ruling],
+) -> tuple[tuple[Finding, ...], dict[Level, int], int]:
+    """Judge episodes and put into words those that the persona wants to see."""
     rules = rule_words(pack, wording)
-    weights = {about.key: about.weight for about in pack.abouts()}
     levels: dict[Level, int] = {}
     chosen: list[tuple[Episode, Judgement]] = []
-    for episode in measure.episodes(store, found_together(store, pack), weights, _link_rules(pack)):
+    for episode in episodes:
         if (since and episode.closes < since) or (until and episode.opens > until):
             continue
         judged = raised(judge(episode), episode, standing)
@@ -279,7 +212,7 @@ def analyse(
     return found, levels, sum(levels.values()) - len(found)
 
 
-def _link_rules(pack: Pack) -> dict[str, LinkRule]:
+def link_rules(pack: Pack) -> dict[str, LinkRule]:
     """Give the context rules whose activities continue a story, by name@version."""
     context = ((about.key, link_of(about.techniques)) for about in pack.abouts() if about.role == "context")
     return {key: LinkRule(*link) for key, link in context if link}

@@ -4,7 +4,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -193,13 +194,25 @@ def test_a_second_program_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     assert hint == "hint: another tidewaiter may be using it; give each its own --state directory"
 
 
+def test_a_store_of_the_first_released_layout_is_brought_forward(tmp_path: Path) -> None:
+    old = (Path(__file__).parents[1] / "data" / "store" / "layout_2.sql").read_text(encoding="utf-8")
+    with closing(duckdb.connect(str(tmp_path / "tidewaiter.duckdb"))) as engine:
+        engine.execute(old)
+    with Store(tmp_path) as store:
+        assert list(store.rows("SELECT layout, day FROM layout CROSS JOIN horizon")) == [(3, date.min)]
+        assert list(store.rows("SELECT actor_name, kind, text FROM activity")) == [("ann", "pods", "list /api/v1/pods")]
+    with Store(tmp_path) as store:
+        store.settle()
+        assert list(store.rows("SELECT count(*) FROM activity")) == [(1,)]
+
+
 def test_a_store_of_another_layout_is_refused_and_let_go(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         store.script("UPDATE layout SET layout = 99")
     for _ in range(2):
         with pytest.raises(StoreError) as caught:
             Store(tmp_path)
-        assert caught.value.what == "the state has layout 99, this version reads layout 2"
+        assert caught.value.what == "the state has layout 99, this version reads layouts 2 to 3"
         assert caught.value.where == str(tmp_path / "tidewaiter.duckdb")
         assert caught.value.hint == "start with a new --state directory and fill it with --learn from the old logs"
     duckdb.connect(str(tmp_path / "tidewaiter.duckdb")).close()

@@ -13,7 +13,8 @@ CREATE OR REPLACE TEMPORARY TABLE reading AS
 SELECT actor, plane, day, kind, class, 0 AS told, max(teaches) AS teaches, min("at") AS "at"
 FROM sighting
 WHERE
-    role IN ('evidence', 'tripwire') AND class NOT IN ('api') AND kind NOT IN ('version', 'access', 'identity', 'socket', 'health', 'metrics')
+    day >= (SELECT day FROM horizon)
+    AND role IN ('evidence', 'tripwire') AND class NOT IN ('api') AND kind NOT IN ('version', 'access', 'identity', 'socket', 'health', 'metrics')
     AND (actor, plane) IN (SELECT (actor, plane) FROM broad)
 GROUP BY actor, plane, day, kind, class, date_trunc('second', "at");
 
@@ -135,7 +136,21 @@ FROM (
         actor, plane, day, count(DISTINCT kind), count(DISTINCT kind), count(DISTINCT kind), count(DISTINCT kind),
         count(DISTINCT class), count(DISTINCT class), count(DISTINCT class), count(DISTINCT class)
     FROM habit
-    WHERE teaches = 1 AND (actor, plane) NOT IN (SELECT (actor, plane) FROM broad)
+    WHERE
+        teaches = 1
+        AND (
+            (actor, plane) NOT IN (SELECT (actor, plane) FROM broad)
+            -- a thin day on which it was not yet broad: at most all of it at once
+            OR day < (SELECT day FROM horizon)
+            AND (actor, plane, day) NOT IN (SELECT (actor, plane, day) FROM past_breadth)
+        )
+    GROUP BY actor, plane, day
+    UNION ALL
+    SELECT
+        actor, plane, day, max(in_10s), max(in_10min), max(in_1h), max(in_24h),
+        max(classes_10s), max(classes_10min), max(classes_1h), max(classes_24h)
+    FROM past_breadth
+    WHERE (actor, plane) IN (SELECT (actor, plane) FROM broad)
     GROUP BY actor, plane, day
 ) AS daily
 WINDOW earlier AS (PARTITION BY actor, plane ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING);

@@ -47,7 +47,7 @@ FROM sighting
 JOIN looked ON looked.context = sighting.context
 LEFT JOIN (SELECT id, array_agg(rule) AS rules FROM hit GROUP BY id) AS hits ON hits.id = sighting.id
 WHERE
-    NOT sighting.learn
+    NOT sighting.learn AND sighting.day >= (SELECT day FROM horizon)
     AND (
         sighting.role IN ('tripwire', 'own') OR hits.id IS NOT NULL
         OR sighting.role <> 'counted' AND sighting.id IN (SELECT id FROM novel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -18,6 +18,9 @@ _SCOPES: tuple[Scope, ...] = ("everything", "namespace", "one")
 _WINDOWS = ("10s", "10min", "1h", "24h")
 _BREADTH = ("window", "observed", "usual", "peers", "classes", "usual_classes", "peers_classes")
 _USUAL = 8  # known values kept for each dimension, for the words
+_LIMITS = {"floor": BREADTH_FLOOR, "classes": CLASSES_FLOOR}
+_OF_ACTORS = ("profile", "peers", "breadth")  # made anew for whoever is looked at
+_OF_GROUPS = ("joining", "known_by")
 _Key = tuple[str, str, int]  # actor key, plane, number of the stretch
 
 
@@ -56,14 +59,37 @@ def group_key(fields: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"concat_ws(chr(31), {', '.join(parts)})"
 
 
+def _scripts(store: Store, names: Iterable[str], run: Mapping[str, Any]) -> None:
+    for name in names:
+        store.script(script(name), run)
+
+
 def profile(store: Store, *, young: int = LEARNING_DAYS) -> None:
     """Make the tables that say what is ordinary for each actor.
 
     On days that have fewer than `young` earlier days of anybody's activity, nothing counts as new.
     """
-    for name in ("profile", "novelty", "peers", "surprise", "breadth"):
-        store.script(script(name), {"young": young})
-    store.script(script("wide"), {"floor": BREADTH_FLOOR, "classes": CLASSES_FLOOR})
+    run = {**_LIMITS, "young": young, "everybody": True, "all_values": False}
+    _scripts(store, (*_OF_ACTORS, "arrivals", "novelty", *_OF_GROUPS, "crowd", "departure", "wide"), run)
+
+
+def estate(store: Store, ahead: Iterable[tuple[str, date]]) -> None:
+    """Make the tables that say what is ordinary for groups of actors, for the planes and days that come next.
+
+    Whoever of them is looked at then (`profile_of`) is compared with these tables.
+    """
+    store.script(script("ask"))
+    store.insert("day_ahead", ahead)
+    run = {**_LIMITS, "young": LEARNING_DAYS, "everybody": True, "all_values": True}
+    _scripts(store, (*_OF_ACTORS, "arrivals", "novelty", *_OF_GROUPS, "all_peers", "peer_breadth"), run)
+
+
+def profile_of(store: Store, actors: Iterable[str]) -> None:
+    """Make the tables that say what is ordinary for a few actors (keys as in context); `estate` was run before."""
+    store.script(script("ask"))
+    store.insert("asked", ((actor,) for actor in actors))
+    run = {**_LIMITS, "young": LEARNING_DAYS, "everybody": False}
+    _scripts(store, (*_OF_ACTORS, "novelty", "crowd", "departure", "wide"), run)
 
 
 def episodes(
@@ -71,18 +97,21 @@ def episodes(
     hits: Iterable[Hit],
     weights: dict[str, float],
     links: Mapping[str, LinkRule] = MappingProxyType({}),
+    *,
+    peers_are_known: bool = False,
 ) -> Iterator[Episode]:
     """Gather what is notable into episodes, ordered by their beginning.
 
     `hits` are the activities that correlations matched, `weights` gives the bits of each tripwire by name@version,
-    `links` says of which context rules the activities continue the story of an episode.
+    `links` says of which context rules the activities continue the story of an episode. After `estate` what is usual
+    for groups of peers is known already.
     """
     store.script(script("hit"))
     store.insert("hit", hits)
     store.script(script("link_rule"))
     store.insert("link_rule", ((rule,) for rule in links))
-    for name in ("hit_days", "episodes", "chain"):
-        store.script(script(name), {"most": SHARED_BY})
+    comparing = () if peers_are_known else ("wanted_peers", "peer_breadth")
+    _scripts(store, ("hit_days", "episodes", "chain", *comparing), {"most": SHARED_BY})
     parts = _Parts(store, weights, links)
     for row in store.rows(script("episode_rows")):
         yield weighed(parts.episode(row))

@@ -1,18 +1,5 @@
 -- What is not (yet) known to its actor. Measured against the days before.
 
--- Somebody new is who was answered for the first time: strangers who knock at the door do not make newcomers ordinary.
-CREATE OR REPLACE TEMPORARY TABLE arrivals AS
-SELECT
-    days.plane, days.day,
-    count(DISTINCT firsts.day) AS new_actor_days,
-    count(DISTINCT earlier.day) AS estate_days
-FROM (SELECT DISTINCT plane, day FROM active) AS days
-LEFT JOIN (SELECT DISTINCT plane, day FROM active) AS earlier
-    ON earlier.plane = days.plane AND earlier.day < days.day
-LEFT JOIN (SELECT DISTINCT plane, day FROM active WHERE taught = 1 AND taught_days = 1) AS firsts
-    ON firsts.plane = earlier.plane AND firsts.day = earlier.day
-GROUP BY days.plane, days.day;
-
 -- While nobody's past is long enough to compare with ($young days), everything is new and nothing is a novelty.
 CREATE OR REPLACE TEMPORARY TABLE novelty AS
 SELECT

@@ -8,7 +8,7 @@ SELECT
     split_part(tool, '/', 1) AS tool_name,
     CASE WHEN array_contains(traits, 'all-namespaces') OR scope = 'everything' THEN 'everything' ELSE scope END AS reach
 FROM context
-WHERE role <> 'context';
+WHERE role <> 'context' AND ($everybody OR actor IN (SELECT actor FROM asked));
 
 -- `sh -c 'docker ps'` and the `docker ps` that it starts are two processes and one request: the shell's is left out,
 -- unless it says more (another tripwire) or nothing of the same kind followed within the same or the next second.

@@ -2,9 +2,13 @@
 SELECT
     daily.requests, daily.usual, daily.most, again.times, again.sooner, again.every, again.later
 FROM (
-    SELECT CAST(sum(requests) AS BIGINT) AS requests, quantile_cont(requests, 0.5) AS usual, max(requests) AS most
+    SELECT
+        CAST(coalesce(sum(requests), 0) AS BIGINT) AS requests, coalesce(quantile_cont(requests, 0.5), 0) AS usual,
+        coalesce(max(requests), 0) AS most
     FROM (
-        SELECT day, count(*) AS requests FROM sighting WHERE actor = $actor AND plane = $plane GROUP BY day
+        SELECT day, count(*) AS requests FROM sighting
+        WHERE actor = $actor AND plane = $plane AND day >= (SELECT day FROM horizon)
+        GROUP BY day
     ) AS days
 ) AS daily
 CROSS JOIN (
@@ -14,7 +18,7 @@ CROSS JOIN (
     FROM (
         SELECT date_diff('second', lag("at") OVER (PARTITION BY kind ORDER BY "at"), "at") AS gap
         FROM sighting
-        WHERE actor = $actor AND plane = $plane
+        WHERE actor = $actor AND plane = $plane AND day >= (SELECT day FROM horizon)
     ) AS gaps
     WHERE gap > 0
 ) AS again

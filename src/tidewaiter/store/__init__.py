@@ -9,8 +9,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
-from datetime import datetime
+from contextlib import ExitStack, closing, contextmanager
+from datetime import date, datetime
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +28,8 @@ except ImportError:  # a duckdb that is put together in another way
     import duckdb  # type: ignore[no-redef]  # one name for either
 
 _FILE = "tidewaiter.duckdb"
-_LAYOUT = 2  # version of schema/*.sql; a store of another layout is refused, never guessed at
+_LAYOUT = 3  # version of schema/*.sql; an older one is brought forward by migrate_N.sql, a newer one refused
+_OLDEST = 2
 MEMORY = 96  # MB the engine starts with: enough for hundreds of thousands of activities
 MOST_MEMORY = 4096  # MB it may get when a statement cannot be done with less; what can be spilled goes to disk first
 _SPOOL_BYTES = 8 << 20  # rows waiting for the engine, in a file: memory stays flat
@@ -132,17 +133,23 @@ class Store:
             ) from problem
 
     def _prepare(self) -> None:
-        self.script(schema("activity"))
-        self.script(schema("judged"))
+        for name in ("activity", "fresh", "judged", "asked"):
+            self.script(schema(name))
         found = self._engine.execute("SELECT layout FROM layout").fetchone()
         if found is None:
             self._engine.execute("INSERT INTO layout VALUES (?)", [_LAYOUT])
-        elif found[0] != _LAYOUT:
+        elif not _OLDEST <= found[0] <= _LAYOUT:
             raise StoreError(
-                f"the state has layout {found[0]}, this version reads layout {_LAYOUT}",
+                f"the state has layout {found[0]}, this version reads layouts {_OLDEST} to {_LAYOUT}",
                 where=str(self.directory / _FILE),
                 hint="start with a new --state directory and fill it with --learn from the old logs",
             )
+        else:
+            for layout in range(found[0], _LAYOUT):
+                self.script(schema(f"migrate_{layout}"))
+        if self._engine.execute("SELECT count(*) FROM horizon").fetchone() == (0,):
+            self._engine.execute("INSERT INTO horizon VALUES (?)", [date.min])
+        ((self.horizon,),) = self._engine.execute("SELECT day FROM horizon").fetchall()
         self._last_context = (self._engine.execute("SELECT max(context) FROM context").fetchone() or (0,))[0] or 0
 
     def add_context(self, context: Context) -> None:
@@ -189,7 +196,38 @@ class Store:
     def settle(self) -> None:
         """Make everything added so far visible: each request once, whatever the number of its records."""
         self._flush()
-        self.script(schema("settle"))
+        ((first, last),) = self.rows('SELECT min("at"), max("at") FROM fresh')
+        if first is not None:
+            self.script(schema("settle"), {"first": first, "last": last})
+
+    def thin(self, horizon: date, forget: date) -> None:
+        """Keep of the days before `horizon` only what teaches, and of those before `forget` nothing.
+
+        `baseline.measure.profile` or `estate`, and its hits, were made before. Numbers of contexts given out earlier
+        are not valid any more. All of it happens, or nothing.
+        """
+        with self.together():
+            self.script(schema("thin"), {"horizon": horizon, "forget": forget})
+        self.horizon = horizon
+        self._run("CHECKPOINT")
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make what is done inside durable together, or not at all."""
+        self._flush()
+        self._run("BEGIN TRANSACTION")
+        try:
+            yield
+        except BaseException:
+            self._run("ROLLBACK")
+            raise
+        self._run("COMMIT")
+
+    @property
+    def used(self) -> int:
+        """Bytes of the file that are in use; what was freed is used again and never given back to the disk."""
+        ((blocks, size),) = self.rows("SELECT used_blocks, block_size FROM pragma_database_size()")
+        return int(blocks) * int(size)
 
     def script(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run statements; named parameters are `$name`, and each statement gets those it names."""

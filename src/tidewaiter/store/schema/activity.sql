@@ -44,6 +44,19 @@ CREATE TABLE IF NOT EXISTS occurrence (
     off BIGINT NOT NULL,
     disclosed BIGINT
 );
+-- Days before this one are kept thin (see thin.sql): they teach, and are not judged any more.
+CREATE TABLE IF NOT EXISTS horizon (day DATE NOT NULL);
+-- What thinning would forget of a day: how broad each actor was (columns as in breadth.sql), and what correlations found.
+CREATE TABLE IF NOT EXISTS past_breadth (
+    actor VARCHAR NOT NULL, plane VARCHAR NOT NULL, day DATE NOT NULL,
+    in_10s BIGINT, in_10min BIGINT, in_1h BIGINT, in_24h BIGINT,
+    classes_10s BIGINT, classes_10min BIGINT, classes_1h BIGINT, classes_24h BIGINT
+);
+CREATE TABLE IF NOT EXISTS past_hit (
+    actor VARCHAR NOT NULL, plane VARCHAR NOT NULL, day DATE NOT NULL, rule VARCHAR NOT NULL, taught INTEGER NOT NULL
+);
+-- How far a service has read its journal, committed together with what it read; empty for a scan.
+CREATE TABLE IF NOT EXISTS journal_place (segment BIGINT NOT NULL, off BIGINT NOT NULL);
 -- Which of the user's own rules held for the original record of an activity, and the fields that made them hold, as JSON.
 CREATE TABLE IF NOT EXISTS matched (id VARCHAR NOT NULL, rule VARCHAR NOT NULL, fields VARCHAR NOT NULL);
 CREATE OR REPLACE VIEW activity AS

@@ -1,4 +1,4 @@
-INSERT INTO occurrence
+INSERT INTO fresh
 SELECT context, id, "at", text, line, off, disclosed
 FROM read_ndjson(
     $1,

@@ -134,7 +134,7 @@ def test_a_mistake_of_ours_ends_as_an_error_and_debug_shows_it(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr("tidewaiter.cli.keeping._finding", broken)
+    monkeypatch.setattr("tidewaiter.keeping._finding", broken)
     (tmp_path / "f.jsonl").write_text("x\n")
     plain = tidewaiter("show", "F-1", "--from", tmp_path / "f.jsonl")
     assert (plain.status, plain.err.splitlines()[0]) == (1, "error: unexpected ZeroDivisionError: oh")

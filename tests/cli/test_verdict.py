@@ -19,7 +19,7 @@ import factories
 import pytest
 
 import tidewaiter as package
-from tidewaiter.cli.keeping import keep, load, load_verdicts
+from tidewaiter.keeping import keep, load, load_verdicts
 
 MODULE = import_module("tidewaiter.cli.verdict")  # in the package, its name is that of the command
 RECORDING = Path(package.__file__).parent / "packs" / "demo" / "cluster.jsonl.gz"

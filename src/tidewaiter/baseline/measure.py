@@ -84,12 +84,25 @@ def estate(store: Store, ahead: Iterable[tuple[str, date]]) -> None:
     _scripts(store, (*_OF_ACTORS, "arrivals", "novelty", *_OF_GROUPS, "all_peers", "peer_breadth"), run)
 
 
-def profile_of(store: Store, actors: Iterable[str]) -> None:
-    """Make the tables that say what is ordinary for a few actors (keys as in context); `estate` was run before."""
+def ask(store: Store, actors: Iterable[str]) -> None:
+    """Say which actors (keys as in context) the next statements are about."""
     store.script(script("ask"))
     store.insert("asked", ((actor,) for actor in actors))
+    store.script(script("ask_strangers"))
+
+
+def profile_of(store: Store, actors: Iterable[str]) -> None:
+    """Make the tables that say what is ordinary for a few actors; `estate` was run before."""
+    ask(store, actors)
     run = {**_LIMITS, "young": LEARNING_DAYS, "everybody": False}
     _scripts(store, (*_OF_ACTORS, "novelty", "crowd", "departure", "wide"), run)
+
+
+def gather_hits(store: Store, hits: Iterable[Hit]) -> None:
+    """Take in what correlations matched, and say on how many days they did of the same actor."""
+    store.script(script("hit"))
+    store.insert("hit", hits)
+    store.script(script("hit_days"))
 
 
 def episodes(
@@ -106,12 +119,11 @@ def episodes(
     `links` says of which context rules the activities continue the story of an episode. After `estate` what is usual
     for groups of peers is known already.
     """
-    store.script(script("hit"))
-    store.insert("hit", hits)
+    gather_hits(store, hits)
     store.script(script("link_rule"))
     store.insert("link_rule", ((rule,) for rule in links))
     comparing = () if peers_are_known else ("wanted_peers", "peer_breadth")
-    _scripts(store, ("hit_days", "episodes", "chain", *comparing), {"most": SHARED_BY})
+    _scripts(store, ("episodes", "chain", *comparing), {"most": SHARED_BY})
     parts = _Parts(store, weights, links)
     for row in store.rows(script("episode_rows")):
         yield weighed(parts.episode(row))

@@ -22,6 +22,7 @@ SCRIPTS: Final[dict[str, str]] = {
     "claims-inside": "proof_claims_inside",
     "impersonation": "proof_impersonation",
     "chained": "proof_chained",
+    "other-program": "proof_other_program",
 }
 
 

@@ -8,27 +8,39 @@ detector that knows nothing yet is not surprised.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from math import inf, log2
+from typing import get_args
 
 import msgspec
 
 from tidewaiter.baseline.chains import chain_bits
-from tidewaiter.model import Breadth, Departure, Episode, ProfileState, Surprise, Tripwire
+from tidewaiter.model import Breadth, Departure, Episode, ProfileState, Scope, Surprise, Tripwire
 
 PSEUDO_DAYS = 2.0  # how many days of its own an actor needs to weigh as much as its peers
 BREADTH_FLOOR = 10  # kinds; `kubectl get all` and one `describe` stay below it
+_BROAD = 5  # four kinds are never broad, nor are four classes
 CLASSES_FLOOR = 5  # classes: workload, network, topology, images and history are a day's work
 LEARNING_DAYS = 3  # a value is known after two days, so on the third day novelty begins to mean something
 STALE_DAYS = 30
 # How much a departure of each dimension says. An hour or a namespace changes easily; a kind or a network does not.
 _SHARE = {"kind": 1.0, "scope": 1.0, "network": 1.0, "tool": 0.7, "namespace": 0.6, "hour": 0.4}
 _MEASURE = {name: f"new-{name}" for name in _SHARE}
+# What goes together: whoever works from home at night does so with another network, hour and machine, and that is one
+# circumstance; whoever looks into something new reads new kinds, more of them, elsewhere. Of each circumstance the
+# strongest measure counts whole, the next a third, the one after that a ninth: together never half as much again.
+_CIRCUMSTANCES = (
+    frozenset({"new-network", "new-hour", "new-tool"}),
+    frozenset({"new-kind", "new-scope", "new-namespace", "breadth"}),
+)
+_FURTHER = 1 / 3
 # What most of its peers do is new to an actor only: its own past, however long, speaks for so many bits and no more.
 _MOST_BITS_AMONG_PEERS = 4.0
 _FEWEST_PEERS = 3  # fewer are no crowd that could vouch for anybody
 _PUBLIC_BITS = 2.0  # an address on the Internet instead of one of the estate
 _ALONE = 10.0  # bits that need nothing beside them
+_REACH = get_args(Scope)  # from the narrowest to the widest
 _LISTED = 12  # values named in a surprise
 
 
@@ -95,7 +107,17 @@ def surprises(episode: Episode) -> tuple[Surprise, ...]:
         _refusals(episode),
         _breadth(episode),
     ]
-    return tuple(sorted((item for item in found if item and item.bits >= 0.5), key=lambda item: -item.bits))  # noqa: PLR2004
+    telling = (item for item in found if item and item.bits >= 0.5)  # noqa: PLR2004
+    return tuple(sorted(_once(telling), key=lambda item: -item.bits))
+
+
+def _once(found: Iterable[Surprise]) -> Iterator[Surprise]:
+    """Give the surprises with what each adds to the stronger ones of the same circumstance."""
+    met: Counter[frozenset[str]] = Counter()
+    for item in sorted(found, key=lambda item: -item.bits):
+        circumstance = next((one for one in _CIRCUMSTANCES if item.measure in one), frozenset({item.measure}))
+        yield msgspec.structs.replace(item, bits=round(item.bits * _FURTHER ** met[circumstance], 1))
+        met[circumstance] += 1
 
 
 def _new_actor(episode: Episode) -> Iterable[Surprise]:
@@ -116,6 +138,8 @@ def _new_actor(episode: Episode) -> Iterable[Surprise]:
 def _novelty(episode: Episode, dimension: str) -> Surprise | None:
     # What was done on one earlier day is not known yet, but "never" would not be true of it.
     fresh = [item for item in episode.departures if item.dimension == dimension and item.prior == 0]
+    if dimension == "scope":
+        fresh = _wider(fresh, episode.usual.get("scope", ()))
     if not fresh:
         return None
     ranked = sorted(fresh, key=lambda item: (-value_bits(item), item.value))
@@ -129,6 +153,12 @@ def _novelty(episode: Episode, dimension: str) -> Surprise | None:
         history_days=top.history,
         bits=round(novelty_bits(ranked, public=episode.from_public), 1),
     )
+
+
+def _wider(fresh: Sequence[Departure], usual: Sequence[str]) -> list[Departure]:
+    """Leave out scopes that are narrower than a known one: whoever reads whole namespaces may read one object."""
+    widest = max((_REACH.index(scope) for scope in usual if scope in _REACH), default=-1)
+    return [item for item in fresh if item.value not in _REACH or _REACH.index(item.value) > widest]
 
 
 def _telling(ranked: Sequence[Departure]) -> Sequence[Departure]:
@@ -162,18 +192,22 @@ def _refusals(episode: Episode) -> Surprise | None:
 
 def breadth_bits(item: Breadth, history: int) -> float:
     """Weigh how many kinds were read in a window: three bits for each doubling over what is usual."""
-    usual = float(item.usual or 0)
-    if history < LEARNING_DAYS or item.usual is None:  # None: no earlier day with a kind that counts
-        usual = max(usual, item.peers or 0.0, BREADTH_FLOOR)
-    return 3 * log2(item.observed / usual) if usual and item.observed >= 5 else 0.0  # noqa: PLR2004
+    return _doublings(item.observed, item.usual, item.peers, history, BREADTH_FLOOR) if item.observed >= _BROAD else 0.0
 
 
 def classes_bits(item: Breadth, history: int) -> float:
     """Weigh how many classes of kinds were read in a window, likewise: there are few, so that reading all says much."""
-    usual = float(item.usual_classes or 0)
-    if history < LEARNING_DAYS or item.usual_classes is None:
-        usual = max(usual, item.peers_classes or 0.0, CLASSES_FLOOR)
-    return 3 * log2(item.classes / usual) if usual and item.classes >= 5 else 0.0  # noqa: PLR2004
+    if item.classes < _BROAD:
+        return 0.0
+    return _doublings(item.classes, item.usual_classes, item.peers_classes, history, CLASSES_FLOOR)
+
+
+def _doublings(observed: int, own: int | None, peers: float | None, history: int, floor: int) -> float:
+    """Weigh a number against the most of the own past; peers who do more count as two days of it."""
+    if history < LEARNING_DAYS or not own:  # without an earlier day with a kind that counts
+        return 3 * log2(observed / max(own or 0.0, peers or 0.0, floor))
+    alone, among = (3 * log2(observed / usual) for usual in (own, max(own, peers or 0.0)))
+    return (history * alone + PSEUDO_DAYS * among) / (history + PSEUDO_DAYS)
 
 
 def _breadth(episode: Episode) -> Surprise | None:

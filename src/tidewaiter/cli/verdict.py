@@ -15,7 +15,7 @@ import msgspec
 
 from tidewaiter.cli import output as out
 from tidewaiter.cli.errors import finished
-from tidewaiter.cli.keeping import choose, keep_verdicts, load, load_verdicts, verdict_lines
+from tidewaiter.keeping import choose, keep_verdicts, load, load_verdicts, verdict_lines
 from tidewaiter.config import moment
 from tidewaiter.errors import ConfigError, SourceError
 from tidewaiter.model import Decision, Ruling

@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import date, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -186,6 +186,12 @@ class Store:
                     ) from problem
                 self._memory *= 2
                 self._engine.execute(f"SET memory_limit='{self._memory}MB'")
+            except (duckdb.IOException, duckdb.FatalException) as problem:
+                raise StoreError(
+                    f"the store cannot be written: {str(problem).splitlines()[0]}",
+                    where=str(self.directory),
+                    hint="look for a full disk, and for another program that writes there",
+                ) from problem
 
     def _flush(self) -> None:
         for spool, script in ((self._contexts, "load_contexts"), (self._occurrences, "load_occurrences")):
@@ -211,15 +217,20 @@ class Store:
         self.horizon = horizon
         self._run("CHECKPOINT")
 
+    def thin_routine(self, before: datetime) -> None:
+        """Keep routine older than a moment once in ten minutes; those in the table `asked` are kept whole."""
+        with self.together():
+            self.script(schema("thin_routine"), {"before": before})
+
     @contextmanager
     def together(self) -> Iterator[None]:
         """Make what is done inside durable together, or not at all."""
-        self._flush()
         self._run("BEGIN TRANSACTION")
         try:
             yield
         except BaseException:
-            self._run("ROLLBACK")
+            with suppress(duckdb.Error):  # a full disk may have ended the transaction already
+                self._engine.execute("ROLLBACK")
             raise
         self._run("COMMIT")
 

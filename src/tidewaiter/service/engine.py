@@ -1,0 +1,334 @@
+"""The engine of the service: what the journal holds goes through the same stages as in a scan, batch by batch.
+
+A round reads what is new, makes its rows and the place in the journal durable together, and judges those who did
+something new against what is ordinary for them and their like. Killed at any moment it goes on where it was: what was
+read since the last durable place is read again, and a record that is there already changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from time import monotonic
+
+import msgspec
+
+from tidewaiter.baseline import measure
+from tidewaiter.findings.judge import Persona
+from tidewaiter.hits import found_together
+from tidewaiter.model import Finding, Ruling
+from tidewaiter.pipeline import link_rules, look_again
+from tidewaiter.recognise.fields import PLANES
+from tidewaiter.recognise.pack import Pack
+from tidewaiter.rows import Rows
+from tidewaiter.service.interest import Interest, key_of
+from tidewaiter.service.journal import START, Entry, Journal, Place
+from tidewaiter.sources.live import LiveReading
+from tidewaiter.store import Store
+from tidewaiter.triage import live, never_teaches, triaged
+from tidewaiter.wording import Wording
+
+BATCH = 16 << 20  # bytes of the journal read in one round
+_PAUSE = 0.25  # seconds between two rounds when there is nothing to do
+_HELD = 30.0  # seconds after which no reader holds a part of a record any more
+_LOOK = 1_000  # actors judged at once
+_LATER = 5.0  # seconds between two looks at those of whom nothing new is known
+_PROOFS = 30.0  # seconds between two searches for proofs, which need the whole past
+_SHARE = 2.0  # a look that took so long is followed by so many times as long a pause
+_OPEN = timedelta(hours=3)  # what may still become part of an episode, see episodes.sql
+_WHOLE_HOURS = 3  # within the days kept whole, routine older than this is kept thin
+_ESTATE = 20.0  # a measurement of everybody is followed by so many times as long without one, whatever day it is
+_ROUTINE = 600.0  # seconds between two thinnings of routine
+_DAYS_AHEAD = 2
+_TOLD = 50_000  # findings remembered in the words in which they were told last
+_FAST_CLOCK = timedelta(hours=1)  # no record is believed to be later than that from now
+
+
+class Keep(msgspec.Struct, frozen=True, kw_only=True):
+    """How long what is kept for how long: days whole, days at all, and bytes of the store."""
+
+    whole_days: int = 2
+    days: int = 60
+    size: int = 4 << 30
+
+
+class Status(msgspec.Struct, kw_only=True):
+    """What the engine says of itself; numbers since its start."""
+
+    records: int = 0
+    kept: int = 0
+    unreadable: int = 0
+    unknown: int = 0  # records of no known format
+    late: int = 0
+    findings: int = 0
+    rounds: int = 0
+    looks: int = 0
+    looked_at: int = 0  # actors, all looks together
+    last_round: float = 0.0  # monotonic seconds
+    last_event: datetime | None = None
+    look_seconds: float = 0.0  # of the last look
+    waiting: int = 0  # actors still to be looked at
+
+
+Deliver = Callable[[Sequence[Finding]], None]  # durable when it returns
+
+
+class Engine:
+    """Reads the journal and tells findings. One thread runs it; `status` may be read from any."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        store: Store,
+        pack: Pack,
+        wording: Wording,
+        deliver: Deliver,
+        persona: Persona = "regular",
+        keep: Keep | None = None,
+        rulings: Callable[[], Sequence[Ruling]] = tuple,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        native: bool = True,
+        monotonic: Callable[[], float] = monotonic,
+    ) -> None:
+        self._monotonic = monotonic
+        self._journal, self._store, self._pack, self._wording = journal, store, pack, wording
+        self._deliver, self._persona, self._rulings, self._clock = deliver, persona, rulings, clock
+        self._keep = keep or Keep()
+        self._native = native
+        self.status = Status()
+        self.streams: dict[str, LiveReading] = {}
+        self._interest = Interest(frozenset(link_rules(pack)))
+        self._rows = Rows(store, pack, told=self._interest.told)
+        self.place = self._stored_place()  # how far the journal was read
+        self._passed: deque[tuple[float, Place]] = deque([(self._monotonic(), self.place)])
+        self.reading_to: Place | None = None  # while a batch is read: its end
+        self.batch = BATCH
+        self.pause = _PAUSE
+        self._proven: list[measure.Hit] = []
+        self._unproven = False  # whether anything came since proofs were looked for
+        self._estate_of: date | None = None
+        self._due = {"look": 0.0, "later": 0.0, "proofs": 0.0, "routine": self._monotonic() + _ROUTINE, "estate": 0.0}
+        self._told: dict[str, bytes] = {}  # findings as they were told last
+
+    def begin(self) -> None:
+        """Learn what is ordinary from what is kept, and look again at those of the last hours."""
+        self._teach()
+        self._measure_estate()
+        since = (self.status.last_event or self._clock()) - _OPEN
+        rows = self._store.rows(
+            'SELECT DISTINCT actor FROM activity WHERE "at" >= $since AND NOT learn AND role <> $role',
+            {"since": since.replace(tzinfo=None), "role": "context"},
+        )
+        self._interest.urgent.update((actor, None) for (actor,) in rows)
+
+    def round(self) -> bool:
+        """Read what is new and judge it; tells whether there was anything to do."""
+        entries, place = self._journal.read(self.place, self.batch)
+        if entries or place != self.place:
+            self.reading_to = place
+            self._take(entries, place)
+            self.reading_to = None
+        looked = self._judge()
+        self.status.rounds += 1
+        self.status.last_round = self._monotonic()
+        self._house()
+        return bool(entries) or looked
+
+    def finish(self) -> None:
+        """Make everything durable before the process ends. What readers hold is read again by the next."""
+        self._rows.finish()
+        self._commit()
+
+    def skip_to(self, place: Place) -> None:
+        """Go on behind a place, and never come back before it."""
+        self.place = place
+        self._passed = deque([(self._monotonic(), place)])
+        self._commit()
+
+    # --- reading
+
+    def _take(self, entries: Iterable[Entry], place: Place) -> None:
+        kept = 0
+        for entry in entries:
+            reading = self._reading(entry.stream)
+            offset = entry.offset if entry.line else (entry.after.segment << 36) + entry.after.offset
+            items = reading.feed(entry.data, line=entry.line or 1, offset=offset)
+            rows = self._rows.of(items)
+            if rows:
+                self._store.add(rows)
+                self._interest.saw(rows)
+                kept += len(rows)
+                self._newest(max(row.at for row in rows))
+        self.place = place
+        self._passed.append((self._monotonic(), place))
+        self._unproven = self._unproven or bool(kept)
+        if kept or self._monotonic() - self._passed[0][0] > 2 * _HELD:
+            self._commit()
+        self._count(kept)
+
+    def _newest(self, at: datetime) -> None:
+        at = min(at, self._clock() + _FAST_CLOCK)  # one clock that runs ahead must not make all others old
+        if self.status.last_event is None or at > self.status.last_event:
+            self.status.last_event = at
+
+    def _reading(self, stream: str) -> LiveReading:
+        found = self.streams.get(stream)
+        if found is None:
+            found = self.streams[stream] = LiveReading(stream, native=self._native, matcher=self._pack.matcher)
+        return found
+
+    def _count(self, kept: int) -> None:
+        tallies = [reading.tally for reading in self.streams.values()]
+        self.status.records = sum(tally.records for tally in tallies)
+        self.status.unreadable = sum(tally.unreadable for tally in tallies)
+        self.status.unknown = sum(tally.foreign for tally in tallies)
+        self.status.kept += kept
+        self.status.late = self._rows.late
+
+    def _commit(self) -> None:
+        """Make rows durable, and with them the place behind which nobody holds a part of a record."""
+        now = self._monotonic()
+        while len(self._passed) > 1 and now - self._passed[1][0] >= _HELD:
+            self._passed.popleft()
+        safe = self._passed[0][1]
+        self._rows.finish()
+        with self._store.together():
+            self._store.settle()
+            self._store.script("DELETE FROM journal_place")
+            self._store.script(
+                "INSERT INTO journal_place VALUES ($segment, $off)", {"segment": safe.segment, "off": safe.offset}
+            )
+        self._journal.forget(safe)
+
+    def _stored_place(self) -> Place:
+        found = list(self._store.rows("SELECT segment, off FROM journal_place"))
+        return Place(*found[0]) if found else START
+
+    # --- judging
+
+    def _judge(self) -> bool:
+        """Look at those who did something new, no longer than a share of the time."""
+        now = self._monotonic()
+        interest = self._interest
+        if self._unproven and now >= self._due["proofs"]:
+            self._look_for_proofs()
+        also_later = now >= self._due["later"]
+        if now < self._due["look"] or not (interest.urgent or (also_later and interest.later)):
+            return False
+        if self._estate_of != self._today() and now >= self._due["estate"]:
+            self._measure_estate()
+        actors = interest.take(_LOOK, also_later=also_later)
+        if not interest.later:
+            self._due["later"] = now + _LATER
+        found = self._look(actors)
+        self._remember(actors, found)
+        self._tell(found)
+        took = self._monotonic() - now
+        self.status.looks += 1
+        self.status.looked_at += len(actors)
+        self.status.look_seconds = took
+        self.status.waiting = len(interest.urgent) + len(interest.later)
+        self._due["look"] = self._monotonic() + min(took * _SHARE, 5.0)
+        return True
+
+    def _today(self) -> date:
+        return (self.status.last_event or self._clock()).date()
+
+    def _look(self, actors: Sequence[str]) -> tuple[Finding, ...]:
+        rulings = self._rulings()
+        standing = live(rulings, self._clock())
+        found = look_again(
+            self._store,
+            self._pack,
+            self._wording,
+            actors=actors,
+            proven=self._proven,
+            persona=self._persona,
+            standing=standing,
+        )
+        return triaged(found, rulings, standing, self._wording).shown
+
+    def _remember(self, actors: Iterable[str], found: Iterable[Finding]) -> None:
+        """Keep of whom there is a finding that may go on."""
+        newest = self.status.last_event or self._clock()
+        for actor in actors:
+            self._interest.open.pop(actor, None)
+        for finding in found:
+            if finding.until >= newest - _OPEN:
+                self._interest.open[key_of(finding.actor)] = finding.until
+        gone = [actor for actor, until in self._interest.open.items() if until < newest - _OPEN]
+        for actor in gone:
+            del self._interest.open[actor]
+
+    def _tell(self, found: Iterable[Finding]) -> None:
+        """Deliver what is not told yet in these words; the outbox knows what was told before a restart."""
+        fresh: list[Finding] = []
+        for finding in found:
+            said = msgspec.json.encode(finding)
+            if self._told.get(finding.id) != said:
+                self._told[finding.id] = said
+                fresh.append(finding)
+        if fresh:
+            self._deliver(fresh)
+            self.status.findings += len(fresh)
+        while len(self._told) > _TOLD:
+            del self._told[next(iter(self._told))]
+
+    def _look_for_proofs(self) -> None:
+        before = set(self._proven)
+        self._proven = list(found_together(self._store, self._pack, sorts=("proof",)))
+        self._due["proofs"] = self._monotonic() + _PROOFS
+        self._unproven = False
+        fresh = sorted({hit.activity for hit in self._proven if hit not in before})
+        if fresh:
+            rows = self._store.rows(
+                "SELECT DISTINCT actor FROM activity WHERE array_contains($ids, id)", {"ids": fresh}
+            )
+            self._interest.urgent.update((actor, None) for (actor,) in rows)
+
+    # --- what is ordinary, and what is kept of it
+
+    def _measure_estate(self) -> None:
+        """Say anew what is ordinary for everybody, and keep days thin that need not be whole any more."""
+        began = self._monotonic()
+        ((first, latest),) = self._store.rows('SELECT min("at"), max("at") FROM occurrence')
+        if latest is not None:
+            self._newest(latest.replace(tzinfo=UTC))
+        today = self._today()
+        days = [today + timedelta(days=day) for day in range(-1, _DAYS_AHEAD + 1)]
+        measure.estate(self._store, [(plane, day) for plane in PLANES for day in days])
+        self._estate_of = today
+        horizon = today - timedelta(days=self._keep.whole_days - 1)
+        if first is not None and self._store.horizon < horizon > first.date():
+            self._thin(horizon, today - timedelta(days=self._keep.days))
+        self._due["estate"] = self._monotonic() + _ESTATE * (self._monotonic() - began)
+
+    def _thin(self, horizon: date, forget: date) -> None:
+        measure.gather_hits(self._store, found_together(self._store, self._pack))
+        while True:
+            self._store.thin(horizon, forget)
+            if self._store.used <= self._keep.size or forget >= horizon:
+                break
+            forget += timedelta(days=7)
+        self._interest.forget_contexts()
+        self._rows = Rows(self._store, self._pack, told=self._interest.told)
+
+    def _house(self) -> None:
+        now = self._monotonic()
+        if now < self._due["routine"] or self.status.last_event is None:
+            return
+        self._due["routine"] = now + _ROUTINE
+        measure.ask(self._store, self._interest.open)
+        before = self.status.last_event - timedelta(hours=_WHOLE_HOURS)
+        self._store.thin_routine(before.replace(tzinfo=None))
+
+    def _teach(self) -> None:
+        self._store.insert("judged", never_teaches(self._rulings()))
+
+    def reconsider(self) -> None:
+        """Verdicts or rules changed: look again at everybody of whom there is a finding."""
+        self._store.script("DELETE FROM judged")
+        self._teach()
+        self._interest.urgent.update(dict.fromkeys(self._interest.open))

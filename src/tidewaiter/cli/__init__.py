@@ -12,10 +12,12 @@ from tidewaiter import __version__
 from tidewaiter.cli.demo import demo
 from tidewaiter.cli.disclose import disclose
 from tidewaiter.cli.errors import report
+from tidewaiter.cli.gate import gate
 from tidewaiter.cli.output import let_go
 from tidewaiter.cli.profile import profile
 from tidewaiter.cli.rules import rules
 from tidewaiter.cli.scan import scan
+from tidewaiter.cli.serve import config, serve
 from tidewaiter.cli.show import show
 from tidewaiter.cli.sources import sources
 from tidewaiter.cli.verdict import verdict
@@ -52,10 +54,10 @@ def app(*, debug: bool) -> None:
     """Tell who looked around in containers: MITRE ATT&CK T1613, in Kubernetes, Docker, host and web logs."""
 
 
-_COMMANDS = (scan, show, profile, verdict, sources, disclose, rules, demo)
+_COMMANDS = (scan, show, profile, verdict, sources, disclose, rules, serve, config, gate, demo)
 for command in _COMMANDS:
     app.add_command(command)
-for command in (*_COMMANDS, *rules.commands.values(), *verdict.commands.values()):
+for command in (*_COMMANDS, *rules.commands.values(), *verdict.commands.values(), *gate.commands.values()):
     # Set on each: click remembers the help option of a command from the first time, with or without its group.
     command.context_settings = {**command.context_settings, **_SETTINGS}
 

@@ -141,6 +141,10 @@ class Engine:
         self._rows.finish()
         self._commit()
 
+    def behind(self) -> bool:
+        """Tell whether the journal holds anything that was not read yet."""
+        return bool(self._journal.read(self.place, 1)[0])
+
     def skip_to(self, place: Place) -> None:
         """Go on behind a place, and never come back before it."""
         self.place = place
@@ -248,7 +252,8 @@ class Engine:
             persona=self._persona,
             standing=standing,
         )
-        return triaged(found, rulings, standing, self._wording).shown
+        decided = triaged(found, rulings, standing, self._wording)
+        return (*decided.shown, *decided.covered)  # delivery counts what a verdict covers
 
     def _remember(self, actors: Iterable[str], found: Iterable[Finding]) -> None:
         """Keep of whom there is a finding that may go on."""
@@ -264,14 +269,14 @@ class Engine:
 
     def _tell(self, found: Iterable[Finding]) -> None:
         """Deliver what is not told yet in these words; the outbox knows what was told before a restart."""
-        fresh: list[Finding] = []
+        fresh: list[tuple[Finding, bytes]] = []
         for finding in found:
             said = msgspec.json.encode(finding)
             if self._told.get(finding.id) != said:
-                self._told[finding.id] = said
-                fresh.append(finding)
+                fresh.append((finding, said))
         if fresh:
-            self._deliver(fresh)
+            self._deliver([finding for finding, _ in fresh])
+            self._told.update((finding.id, said) for finding, said in fresh)
             self.status.findings += len(fresh)
         while len(self._told) > _TOLD:
             del self._told[next(iter(self._told))]

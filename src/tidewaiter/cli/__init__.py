@@ -19,6 +19,7 @@ from tidewaiter.cli.rules import rules
 from tidewaiter.cli.scan import scan
 from tidewaiter.cli.serve import config, serve
 from tidewaiter.cli.show import show
+from tidewaiter.cli.sinks import sinks
 from tidewaiter.cli.sources import sources
 from tidewaiter.cli.verdict import verdict
 
@@ -54,10 +55,10 @@ def app(*, debug: bool) -> None:
     """Tell who looked around in containers: MITRE ATT&CK T1613, in Kubernetes, Docker, host and web logs."""
 
 
-_COMMANDS = (scan, show, profile, verdict, sources, disclose, rules, serve, config, gate, demo)
+_COMMANDS = (scan, show, profile, verdict, sources, disclose, rules, serve, config, sinks, gate, demo)
 for command in _COMMANDS:
     app.add_command(command)
-for command in (*_COMMANDS, *rules.commands.values(), *verdict.commands.values(), *gate.commands.values()):
+for command in (*_COMMANDS, *(part for group in (rules, verdict, sinks, gate) for part in group.commands.values())):
     # Set on each: click remembers the help option of a command from the first time, with or without its group.
     command.context_settings = {**command.context_settings, **_SETTINGS}
 

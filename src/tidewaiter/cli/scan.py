@@ -13,17 +13,18 @@ import click
 
 from tidewaiter.cli import output as out
 from tidewaiter.cli.errors import finished
-from tidewaiter.cli.keeping import keep, load_verdicts
 from tidewaiter.cli.own_rules import asked_lines, own_lines, own_rules
 from tidewaiter.cli.progress import Progress, wants_progress
 from tidewaiter.cli.summarise import summary
 from tidewaiter.config import environment, moment
 from tidewaiter.findings.judge import Persona, at_least
+from tidewaiter.keeping import keep, load_verdicts
 from tidewaiter.model import LEVELS, Level
 from tidewaiter.pipeline import Report
 from tidewaiter.pipeline import scan as run
 from tidewaiter.recognise.pack import Pack, packaged, with_own
 from tidewaiter.sinks import jsonl, text
+from tidewaiter.sinks.renderings import render_lines
 from tidewaiter.sinks.safe_text import safe
 from tidewaiter.sinks.summary import Summary
 from tidewaiter.sources.catalogue import sources
@@ -33,7 +34,8 @@ from tidewaiter.store import Store
 from tidewaiter.wording import LANGUAGES, Wording
 from tidewaiter.wording.phrases import reason_phrase
 
-FORMATS = ("text", "json", "jsonl")
+FORMATS = ("text", "json", "jsonl", "ocsf")
+_LINES = {"jsonl", "ocsf"}  # one finding a line, and nothing else in the result
 _EXAMPLES = """\b
 Examples:
   tidewaiter scan /var/log/audit/audit.log /var/log/kubernetes/
@@ -61,7 +63,7 @@ Examples:
     type=click.Choice(FORMATS),
     default="text",
     show_default=True,
-    help="text: for people; json: one document; jsonl: one finding a line.",
+    help="text: for people; json: one document; jsonl: one finding a line; ocsf: the same as OCSF 1.8 events.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the result there instead of standard output.")
 @click.option("--fail-on", type=click.Choice(LEVELS), help="Exit with 10 when a finding is at or above this level.")
@@ -147,15 +149,15 @@ def _with_own(paths: Sequence[Path], words: Wording) -> tuple[Pack, bool]:
 
 
 def _write(report: Report, told: Summary, *, form: str, output: str | None, words: Wording) -> None:
-    if form == "jsonl":
-        out.write(output, jsonl.lines(report.findings))
+    if form in _LINES:
+        out.write(output, (line + b"\n" for line in render_lines(form, report.findings, wording=words)))
     elif form == "json":
         out.write(output, jsonl.report(report.findings, told))
     else:
         out.write(
             output, text.render(report.findings, told, width=out.width(), colour=out.colour(output), wording=words)
         )
-    if form == "jsonl" or output not in {None, "-"}:
+    if form in _LINES or output not in {None, "-"}:
         # The result went elsewhere: what was read is said all the same.
         for piece in text.render((), told, width=out.width(), colour=False, wording=words):
             click.echo(piece, err=True, nl=False)

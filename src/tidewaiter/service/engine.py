@@ -109,6 +109,7 @@ class Engine:
         self._proven: list[measure.Hit] = []
         self._unproven = False  # whether anything came since proofs were looked for
         self._estate_of: date | None = None
+        self._estates: set[date] = set()  # days for which everybody was measured: each once at once, again when due
         self._due = {"look": 0.0, "later": 0.0, "proofs": 0.0, "routine": self._monotonic() + _ROUTINE, "estate": 0.0}
         self._told: dict[str, bytes] = {}  # findings as they were told last
 
@@ -221,7 +222,8 @@ class Engine:
         also_later = now >= self._due["later"]
         if now < self._due["look"] or not (interest.urgent or (also_later and interest.later)):
             return False
-        if self._estate_of != self._today() and now >= self._due["estate"]:
+        today = self._today()
+        if self._estate_of != today and (today not in self._estates or now >= self._due["estate"]):
             self._measure_estate()
         actors = interest.take(_LOOK, also_later=also_later)
         if not interest.later:
@@ -305,6 +307,7 @@ class Engine:
         days = [today + timedelta(days=day) for day in range(-1, _DAYS_AHEAD + 1)]
         measure.estate(self._store, [(plane, day) for plane in PLANES for day in days])
         self._estate_of = today
+        self._estates.add(today)
         horizon = today - timedelta(days=self._keep.whole_days - 1)
         if first is not None and self._store.horizon < horizon > first.date():
             self._thin(horizon, today - timedelta(days=self._keep.days))

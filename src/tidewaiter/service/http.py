@@ -168,6 +168,10 @@ class Intake:
         ]
         return Starlette(routes=routes)
 
+    def use(self, access: Access) -> None:
+        """Let other tokens count from now on, as after a reload of the configuration."""
+        self._access = access
+
     def _endpoint(self, form: _Form) -> Callable[[Request], object]:
         async def endpoint(request: Request) -> Response:
             try:

@@ -82,7 +82,7 @@ class Interest:
     def _turn(self, part: tuple[int, int]) -> None:
         if self._part is not None and part < self._part:
             return  # a late record turns nothing back
-        if self._part is None or part[0] != self._part[0]:
+        if self._part is not None and part[0] != self._part[0]:
             self._kinds.clear()
         self._part = part
         self._hours.clear()

@@ -37,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     state: str = "/var/lib/tidewaiter"  # folder for everything that has to outlive the process
     language: Literal["en", "ru"] = "en"  # of findings
-    # quiet: medium and above; regular: low and above; hunter: everything
+    # quiet tells medium and above, regular low and above, hunter everything
     persona: Literal["quiet", "regular", "hunter"] = "regular"
     rules: tuple[str, ...] = ()  # your own Sigma rules: files and folders
     http: Http = Http()

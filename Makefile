@@ -40,6 +40,7 @@ docs: setup compiled   # writes docs/reference and the parts of other pages that
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-compiled: setup   # the packaged rules as they are after parsing; a test fails when they are stale
+compiled: setup   # rules and tables as they are after parsing; a test fails when they are stale
 	$(BIN)/python -c "import sys; from tidewaiter.recognise.pack import compile_packaged; sys.stdout.buffer.write(compile_packaged())" > compiled.tmp
 	mv compiled.tmp src/tidewaiter/packs/recognisers/compiled.msgpack
+	for folder in vocabulary wording; do $(BIN)/python -c "import sys; from tidewaiter.tables import compile_tables; sys.stdout.buffer.write(compile_tables('$$folder'))" > compiled.tmp && mv compiled.tmp src/tidewaiter/packs/$$folder/compiled.msgpack; done

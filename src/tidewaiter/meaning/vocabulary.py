@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
+from tidewaiter import tables
 
 
+@cache
 def load(name: str) -> Any:
-    """Give the content of `packs/vocabulary/<name>`; the package guarantees that it exists and is valid."""
-    text = files("tidewaiter").joinpath("packs", "vocabulary", name).read_text(encoding="utf-8")
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe loaders only
+    """Give the content of `packs/vocabulary/<name>`, not to be changed; the package guarantees that it is valid."""
+    return tables.table("vocabulary", name)
 
 
 @cache

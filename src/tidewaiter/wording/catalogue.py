@@ -10,12 +10,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
-import yaml
-
+from tidewaiter import tables
 from tidewaiter.wording.visible import cut, visible
 
 Language = Literal["en", "ru"]
@@ -30,6 +28,12 @@ _LISTED = 12  # items of a list in a sentence
 _GROUPED_FROM = 10_000  # shorter numbers read better without separators
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _POWERSHELL_QUOTES = re.compile("['\u2018-\u201b]")
+
+
+class Clauses(tuple[str, ...]):
+    """A list of parts that may hold commas themselves: semicolons stand between them."""
+
+    __slots__ = ()
 
 
 class Wording:
@@ -108,7 +112,7 @@ class Wording:
             return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         if isinstance(value, timedelta):
             return self._span(int(value.total_seconds()))
-        text = ", ".join(self.shown(item) for item in value[:_LISTED])
+        text = ("; " if isinstance(value, Clauses) else ", ").join(self.shown(item) for item in value[:_LISTED])
         if len(value) <= _LISTED:
             return text
         template = self._templates["list.more"]
@@ -188,6 +192,5 @@ def commands() -> Mapping[str, str]:
 
 
 def _load(name: str) -> dict[str, Any]:
-    text = files("tidewaiter").joinpath("packs", "wording", f"{name}.yml").read_text(encoding="utf-8")
-    found: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe loaders only
+    found: dict[str, Any] = tables.table("wording", f"{name}.yml")
     return found

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
 
 from tidewaiter.meaning.agents import is_console, tool_name
-from tidewaiter.meaning.kube_identity import is_console_account, kube_actor
+from tidewaiter.meaning.kube_identity import is_console_account, is_control_plane_name, kube_actor
 from tidewaiter.meaning.likeness import own_groups
 from tidewaiter.model import Actor, Outcome
 
@@ -162,12 +163,40 @@ def client(own: bytes, target: bytes, peers: bytes, agent: str | None) -> Client
     if is_console(tool) or is_console_account(user.username or ""):
         traits.append("web-console")
     actor = kube_actor(name, tool=tool, address=address, via=via)
+    if via is None and actor.kind != "component" and is_control_plane_name(name):
+        traits.append("control-plane-name")
     claimed = addresses[0] if len(addresses) > 1 else None
     return Client(
         *(actor, address, tool, user.pod(), tuple(traits), not user.username, user.node(), user.credential(), claimed),
         # Groups of service accounts and nodes say what their names say.
         groups=person.own_groups() if actor.kind == "user" else (),
     )
+
+
+def username(raw: bytes) -> str:
+    """Give the name under which the server knows who sent an event; empty when it accepted no credential."""
+    try:
+        return (_user.decode(raw) or User()).username or ""
+    except BAD_DATA:  # whoever needs more of the user than a name counts it as unreadable
+        return ""
+
+
+def identity(event: Event, name: str) -> str:
+    """Name the request of an event: the same for each of its stages, and never the same for two requests.
+
+    A client may choose `auditID` (header Audit-ID), and the same one for all that it does, or another's. So what it
+    cannot choose belongs to the name too: when the server received the request (in microseconds) and who it says sent
+    it; and what was asked. `impersonatedUser` is left out: RequestReceived does not have it yet.
+    """
+    stamp = event.requestReceivedTimestamp or event.stageTimestamp
+    return f"{(event.auditID or '')[:64]}@{stamp}#{_asked(name, event.verb, event.requestURI)}"
+
+
+@lru_cache(maxsize=20_000)
+def _asked(name: str, verb: str | None, uri: str | None) -> str:
+    """Give a short name for who asked for what: most requests of a log are of a few thousand sorts."""
+    said = f"{name}\0{verb}\0{uri or ''}".encode("utf-8", "surrogatepass")
+    return blake2b(said, digest_size=8).hexdigest()
 
 
 def outcome(raw: msgspec.Raw) -> tuple[Outcome, tuple[str, ...]]:

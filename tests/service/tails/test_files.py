@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tailing import Follower, Memory, running, wait_for
 
-from tidewaiter.service.tails import access
 from tidewaiter.service.tails.feed import Board, Feed
 from tidewaiter.service.tails.files import Files
 from tidewaiter.settings.tails import FileTail
@@ -161,7 +161,7 @@ def test_a_link_that_led_out_from_the_start_is_followed_but_not_elsewhere(tmp_pa
 def test_rights_that_go_and_come_again(folder: Path, follower: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
     append(folder / "a.log", "one\n")
     follower.poll()
-    real = access.os.open
+    real: Callable[..., int] = os.open
 
     def refuse(path: Any, *rest: Any) -> int:
         if str(path).endswith("a.log"):
@@ -169,7 +169,7 @@ def test_rights_that_go_and_come_again(folder: Path, follower: Follower, monkeyp
         return real(path, *rest)
 
     with monkeypatch.context() as patch:  # tests may run as root, who may read everything
-        patch.setattr(access.os, "open", refuse)
+        patch.setattr(os, "open", refuse)
         append(folder / "a.log", "two\n")
         (folder / "a.log").rename(folder / "a.log.1")
         append(folder / "a.log", "three\n")

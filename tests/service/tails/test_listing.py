@@ -70,7 +70,7 @@ def test_a_folder_that_may_not_be_read_is_told(folder: Path, monkeypatch: pytest
     monkeypatch.setattr(os, "scandir", scandir)
     DENIED.clear()
     assert names(folder, listed(str(folder))) == ["a.log", "b-20261123.log", "out"]
-    assert DENIED == [f"{folder}/sub"]
+    assert [f"{folder}/sub"] == DENIED
 
 
 def test_roots_are_the_folders_that_were_asked_for(folder: Path) -> None:

@@ -67,10 +67,10 @@ def test_what_was_read_and_not_kept_is_said(journal: Memory, feed: Feed, pipe: t
     os.close(write)
 
 
-def test_a_closed_input_is_said(journal: Memory, feed: Feed, pipe: tuple[int, int]) -> None:
-    read, write = pipe
-    Stdin(StdinTail(), feed, descriptor=write).run()  # not open for reading
-    assert [problem.key for problem in feed.board.show().problems] == ["read-error"]
+def test_a_closed_input_is_said(journal: Memory, feed: Feed) -> None:
+    read, write = os.pipe()
+    os.close(read)
     os.close(write)
-    assert read
+    Stdin(StdinTail(), feed, descriptor=read).run()
+    assert [problem.key for problem in feed.board.show().problems] == ["read-error"]
     assert journal.kept == []

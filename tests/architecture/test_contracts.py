@@ -70,6 +70,13 @@ def test_every_part_is_pure_or_says_why_not() -> None:
         "__main__",  # calls it
         "pipeline",  # holds the store
         "hits",  # asks the store
+        "rows",  # fills the store
+        "keeping",  # reads and writes the state folder
+        "service",  # takes records in from files and the network
+        "delivery",  # sends findings out
+        "gate",  # stands between sockets
+        "settings",  # reads the configuration and secrets
+        "tables",  # reads files of the package
         "store",  # is the database
         "baseline",  # asks the store
         "sinks",  # some will send over the network

@@ -226,13 +226,15 @@ class Store:
     def together(self) -> Iterator[None]:
         """Make what is done inside durable together, or not at all."""
         self._run("BEGIN TRANSACTION")
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._roll_back)
             yield
-        except BaseException:
-            with suppress(duckdb.Error):  # a full disk may have ended the transaction already
-                self._engine.execute("ROLLBACK")
-            raise
+            undo.pop_all()
         self._run("COMMIT")
+
+    def _roll_back(self) -> None:
+        with suppress(duckdb.Error):  # a full disk may have ended the transaction already
+            self._engine.execute("ROLLBACK")
 
     @property
     def used(self) -> int:

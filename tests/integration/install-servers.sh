@@ -16,6 +16,14 @@ want busybox busybox-static
 want nginx nginx-light
 want socat socat
 want curl curl
+want rsyslogd rsyslog
+want logrotate logrotate
+want logger bsdutils
+want journalctl systemd
+[ -e /usr/lib/systemd/systemd-journal-remote ] || missing="$missing systemd-journal-remote"
+want openssl openssl
+set -- /usr/lib/*/rsyslog/lmnsd_ossl.so # TLS of rsyslog: no program to look for
+[ -e "$1" ] || missing="$missing rsyslog-openssl"
 
 give_up() {
     echo "install-servers: $1; the live tests will be skipped" >&2

@@ -205,4 +205,10 @@ def test_streams_are_read_apart(tmp_path: Path) -> None:
         "kubernetes/a": ["kube-audit"],
         "notes": [],
     }
+    for _ in range(500):  # silent for more than an hour, by its own clock
+        service.engine.round()
+    assert service.engine.streams == {}
+    service.journal.put("kubernetes/a", LOG[1]).result(5)
+    service.engine.round()
+    assert (service.engine.status.records, service.engine.status.unknown) == (2, 0)
     service.let_go()

@@ -8,7 +8,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 from tidewaiter.errors import StoreError
 from tidewaiter.service.gauges import Gauges
 from tidewaiter.service.journal import Journal
-from tidewaiter.service.tails import Tails
 
 
 class _Session:
@@ -26,7 +25,7 @@ class _Delivery:
 def test_what_cannot_be_asked_is_left_out_and_trouble_is_a_number(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     registry = CollectorRegistry()
-    registry.register(Gauges(cast("Any", _Session()), journal, cast("Any", _Delivery()), Tails((), journal)))
+    registry.register(Gauges(cast("Any", _Session()), journal, cast("Any", _Delivery())))
     text = generate_latest(registry).decode()
     journal.close()
     assert "tidewaiter_engine_up 0.0" in text

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tidewaiter.service import journal as module
 from tidewaiter.service.journal import START, Journal, JournalFull, Place
 
 
@@ -64,6 +65,17 @@ def test_positions_stay_when_segments_go(tmp_path: Path) -> None:
     assert kept(again, place) == []
     put(again, "z")
     assert kept(again, place) == [("s", b"z\n")]
+    again.close()
+
+
+def test_positions_of_streams_that_moved_last_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_POSITIONS", 2)
+    journal = Journal(tmp_path)
+    for stream in ("a", "b", "a", "c"):
+        journal.put(stream, b"x\n", position=stream).result(5)
+    journal.close()
+    again = Journal(tmp_path)
+    assert [again.position(stream) for stream in "abc"] == ["a", None, "c"]
     again.close()
 
 
@@ -135,7 +147,8 @@ def test_a_full_disk_refuses_keeps_nothing_and_recovers_by_itself(
 _CRASH = """
     import sys
     from pathlib import Path
-    from tidewaiter.service.journal import Journal
+    from tidewaiter.service import journal as module
+from tidewaiter.service.journal import Journal
     journal = Journal(Path(sys.argv[1]), segment=2000)
     number = int(sys.argv[2])
     while True:

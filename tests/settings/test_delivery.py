@@ -1,9 +1,12 @@
+import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from tidewaiter.settings import parse
 from tidewaiter.settings.delivery import (
     EVERYTHING,
     Delivery,
@@ -19,6 +22,7 @@ from tidewaiter.settings.delivery import (
     Tls,
 )
 from tidewaiter.settings.secret import Secret
+from tidewaiter.sinks.renderings import RENDERINGS
 
 TEXT = """
 [[sinks]]
@@ -93,6 +97,16 @@ def test_the_whole_of_it() -> None:
         routes=(Route(sinks=("shift",), level="high", namespaces=("shop-*",), last=True),),
         options=Options(per_actor=50),
     )
+
+
+def test_the_example_of_the_documentation_can_be_used() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "deliver-findings.md"
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    found = parse(example.encode()).outgoing
+    assert [sink.name for sink in found.sinks] == [
+        *("file", "falcosidekick", "splunk", "elastic", "siem", "bus", "collector", "shift")
+    ]
+    assert {sink.rendering for sink in found.sinks} <= RENDERINGS.keys()
 
 
 FILE = {"type": "file", "name": "a", "path": "/x"}

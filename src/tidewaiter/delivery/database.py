@@ -18,7 +18,6 @@ from pathlib import Path
 
 from tidewaiter.errors import StoreError
 
-FILE = "outbox.sqlite"
 _FOLDED_AT = 8192  # pages of the log: 32 MB
 _BUSY = 10_000  # ms to wait for another process
 _COPIED = 1024  # pages in one go

@@ -169,6 +169,7 @@ def rules(configured: settings.Delivery, wording: Wording) -> Rules:
         told={s.name: s.tell_suppressed == "periodic" for s in configured.sinks if s.tell_suppressed != "never"},
         told_every=options.suppressed_every,
         rate_seconds=options.per_seconds,
+        rate_most=options.per_actor,
         largest=options.largest_mb << 20,
         remembered=options.remember_days * _DAY,
     )

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 import httpx
+import msgspec
 
 from tidewaiter import __version__
 from tidewaiter.delivery.answers import Answer, judged
@@ -23,6 +24,7 @@ from tidewaiter.delivery.rendered import Form, body
 Judge: TypeAlias = Callable[..., Outcome]  # (answer, parcels, *, now)
 
 _ANSWER = 8 << 20  # bytes of an answer that are read
+_NEVER_THERE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _SLOW = 6  # times the timeout: the longest a request may take as a whole
 
 
@@ -63,9 +65,8 @@ class Requests:
             delivered += outcome.delivered
             refused += outcome.refused
             if not outcome.delivered and not outcome.refused:  # what comes after it waits too: order is kept
-                return Outcome(
-                    delivered=tuple(delivered), refused=tuple(refused), reason=outcome.reason, after=outcome.after
-                )
+                done = {"delivered": tuple(delivered), "refused": tuple(refused)}
+                return msgspec.structs.replace(outcome, **done)
         return Outcome(delivered=tuple(delivered), refused=tuple(refused))
 
     def _request(self, parcels: Sequence[Parcel]) -> Outcome:
@@ -80,7 +81,8 @@ class Requests:
         try:
             answer = self._answer(content, headers)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as problem:
-            return later(self._inert(problem))
+            # Once there was a connection, the receiver may have failed over what it was sent.
+            return later(self._inert(problem), together=not isinstance(problem, _NEVER_THERE))
         return self._judge(answer, parcels, now=datetime.now(UTC))
 
     def _answer(self, content: bytes, headers: Mapping[str, str]) -> Answer:

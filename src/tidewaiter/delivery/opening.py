@@ -112,9 +112,10 @@ def _http(sink: HttpSink | OtlpSink, form: Form, around: Surroundings) -> Transp
     headers = {name.lower(): value for name, value in sink.headers.items()}
     secrets: tuple[str, ...] = ()
     if token:
-        shown = _credentials(sink, token)
-        headers["authorization"] = shown
-        secrets = tuple(sorted({token, shown, shown.partition(" ")[2]}, key=len, reverse=True))
+        name = sink.credential_header.lower() if isinstance(sink, HttpSink) else "authorization"
+        shown = _credentials(sink, token) if name == "authorization" else token
+        headers[name] = shown
+        secrets = tuple(sorted({token, shown, shown.partition(" ")[2]} - {""}, key=len, reverse=True))
     client = httpx.Client(
         verify=tls.context(sink.tls, sink=sink.name),
         timeout=sink.timeout,

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from tidewaiter.delivery.accounts import Account, account, suppressed, suppressed_key
+from tidewaiter.delivery.accounts import Account, account, sinks_of, suppressed, suppressed_key
 from tidewaiter.delivery.database import Database
 from tidewaiter.delivery.fingerprint import fingerprint
 from tidewaiter.delivery.parcel import Outcome, Parcel
@@ -30,7 +30,8 @@ Notice: TypeAlias = Callable[[str, Mapping[str, int], float, float], Mapping[str
 _DAY = 86400.0
 FARTHEST = 7200.0  # seconds: nothing is put off for longer
 _REASON = 500  # characters
-STUBBORN = 3  # attempts, from which on a finding is sent alone
+STUBBORN = 3  # failures of the receiver over a finding, from which on it is sent alone
+_GIVEN_BACK = 4096  # pages of the file that go back to the disk in one go
 _PARTS = 500  # rows removed in one transaction: others must not wait long
 
 
@@ -48,6 +49,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     told: Mapping[str, bool] = {}  # sinks that are told of what was held back; True: also when nothing else is sent
     told_every: float = 3600.0  # seconds
     rate_seconds: float = 3600.0
+    rate_most: int = 0  # findings of one actor within these that are counted for the routes; 0: none
     largest: int = 2 << 30  # bytes
     remembered: float = 30 * _DAY  # seconds
 
@@ -100,9 +102,9 @@ class Outbox:
         rows = connection.execute("SELECT DISTINCT sink FROM delivery WHERE finding = ?", (identity,))
         earlier = frozenset(row[0] for row in rows)
         actor = _actor(finding)
-        (recent,) = connection.execute(
-            "SELECT count(*) FROM document WHERE actor = ? AND offered > ? AND taken = 1",
-            (actor, now - self.rules.rate_seconds),
+        (recent,) = connection.execute(  # counted no further than matters: one actor may have very many
+            "SELECT count(*) FROM (SELECT 1 FROM document WHERE actor = ? AND taken = 1 AND offered > ? LIMIT ?)",
+            (actor, now - self.rules.rate_seconds, self.rules.rate_most),
         ).fetchone()
         routed = self.rules.route(finding, earlier, recent)
         number = _insert(connection, finding, (identity, key, actor, now, int(covered)), bool(routed.sinks))
@@ -135,17 +137,17 @@ class Outbox:
             _told(connection, sink, totals, now)
 
     def claim(self, sink: str, *, now: float, most: int) -> list[Parcel]:
-        """Give what is due for a sink, in order. What failed again and again comes alone, so that it harms nothing."""
+        """Give what is due for a sink, in order; what the receiver failed over again and again comes alone."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT number, attempts, since FROM delivery "
+                "SELECT number, attempts, blamed, since FROM delivery "
                 # What is due in hours was put off by a clock that has been set back since.
                 "WHERE sink = ?1 AND state = 'pending' AND (due <= ?2 OR due > ?2 + ?3) ORDER BY number LIMIT ?4",
                 (sink, now, FARTHEST, most),
             ).fetchall()
             if not rows:
                 return []
-            rows = rows[:1] if rows[0][1] >= STUBBORN else [row for row in rows if row[1] < STUBBORN]
+            rows = rows[:1] if rows[0][2] >= STUBBORN else [row for row in rows if row[2] < STUBBORN]
             numbers = json.dumps([row[0] for row in rows])
             documents = connection.execute(
                 "SELECT number, finding, fingerprint, offered, body FROM document "
@@ -159,7 +161,7 @@ class Outbox:
                 (sink, numbers),
             ).fetchall()
         updated = {row[0] for row in told}
-        return [_parcel(found[number], attempts, since, updated) for number, attempts, since in rows]
+        return [_parcel(found[row[0]], row, updated) for row in rows]
 
     def settle(self, sink: str, parcels: Sequence[Parcel], outcome: Outcome, *, now: float, pause: float) -> None:
         """Write down what came of an attempt. What was replaced by a newer state meanwhile stays replaced."""
@@ -169,7 +171,7 @@ class Outbox:
         with self._database.change() as connection:
             connection.executemany(
                 # A newer state may have taken its place while it was on the way: that it was sent matters all the same.
-                "INSERT INTO delivery VALUES (?, ?, ?, 'delivered', 0, 0, ?, '') "
+                "INSERT INTO delivery VALUES (?, ?, ?, 'delivered', 0, 0, 0, ?, '') "
                 "ON CONFLICT (sink, number) DO UPDATE SET state = 'delivered', reason = ''",
                 [(sink, one.number, one.finding, one.since) for one in parcels if one.number in delivered],
             )
@@ -178,9 +180,9 @@ class Outbox:
                 [(reason[:_REASON], sink, number) for number, reason in refused.items()],
             )
             connection.executemany(
-                "UPDATE delivery SET attempts = attempts + 1, due = ?, reason = ? "
+                "UPDATE delivery SET attempts = attempts + 1, blamed = blamed + ?, due = ?, reason = ? "
                 "WHERE sink = ? AND number = ? AND state = 'pending'",
-                [(now + pause, outcome.reason[:_REASON], sink, number) for number in again],
+                [(int(outcome.together), now + pause, outcome.reason[:_REASON], sink, number) for number in again],
             )
             _forget_bodies(connection, outcome.delivered)
             count(connection, sink, "delivered", len(outcome.delivered))
@@ -223,7 +225,7 @@ class Outbox:
         """Send dead letters again, of one sink or of all; give how many."""
         with self._database.change() as connection:
             return connection.execute(
-                "UPDATE delivery SET state = 'pending', attempts = 0, due = 0, since = ?1, reason = '' "
+                "UPDATE delivery SET state = 'pending', attempts = 0, blamed = 0, due = 0, since = ?1, reason = '' "
                 "WHERE state = 'dead' AND (sink = ?2 OR ?2 IS NULL)",
                 (now, sink),
             ).rowcount
@@ -234,7 +236,7 @@ class Outbox:
         with self._database.change() as connection:
             self._tell(connection, now, waiting_only=False)
             # Of sinks that were taken out of the configuration nothing is lost for as long as dead letters are kept.
-            for (sink,) in connection.execute("SELECT DISTINCT sink FROM delivery").fetchall():
+            for sink in list(sinks_of(connection)):
                 states = "state = 'dead'" if sink in self.rules.sinks else "state != 'delivered'"
                 gone = connection.execute(
                     f"DELETE FROM delivery WHERE {states} AND sink = ? AND since < ?",  # noqa: S608 - constants
@@ -244,7 +246,7 @@ class Outbox:
         while self._forget(before):
             pass
         with self._database.read() as connection:
-            connection.execute("PRAGMA incremental_vacuum").fetchall()
+            connection.execute(f"PRAGMA incremental_vacuum({_GIVEN_BACK})").fetchall()
 
     def _forget(self, before: float) -> bool:
         with self._database.change() as connection:
@@ -304,7 +306,9 @@ def _address(connection: sqlite3.Connection, sink: str, number: int, finding: st
     connection.execute(f"DELETE FROM delivery {waiting}", (sink, finding))  # noqa: S608 - a constant
     count(connection, sink, "superseded", len(older))
     since = min([now, *(row[1] for row in older if row[2] == "pending")])
-    connection.execute("INSERT INTO delivery VALUES (?, ?, ?, 'pending', 0, 0, ?, '')", (sink, number, finding, since))
+    connection.execute(
+        "INSERT INTO delivery VALUES (?, ?, ?, 'pending', 0, 0, 0, ?, '')", (sink, number, finding, since)
+    )
     _forget_bodies(connection, [row[0] for row in older])
 
 
@@ -331,14 +335,18 @@ def _told(connection: sqlite3.Connection, sink: str, totals: Mapping[str, int], 
     )
 
 
-def _parcel(row: tuple[int, str, str, float, bytes], attempts: int, since: float, updated: set[str]) -> Parcel:
+def _parcel(
+    found: tuple[int, str, str, float, bytes], waiting: tuple[int, int, int, float], updated: set[str]
+) -> Parcel:
+    _, attempts, blamed, since = waiting
     return Parcel(
-        number=row[0],
-        finding=row[1],
-        fingerprint=row[2],
-        offered=row[3],
-        document=msgspec.json.decode(row[4]),
+        number=found[0],
+        finding=found[1],
+        fingerprint=found[2],
+        offered=found[3],
+        document=msgspec.json.decode(found[4]),
         attempts=attempts,
+        blamed=blamed,
         since=since,
-        update=row[1] in updated,
+        update=found[1] in updated,
     )

@@ -16,6 +16,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str  # the idempotence key
     document: Mapping[str, Any]
     attempts: int  # so far
+    blamed: int = 0  # of these, how often the receiver was there and failed over what it was sent
     offered: float  # seconds since 1970
     since: float  # when the oldest state of it that this sink has not seen was offered
     update: bool = False  # the sink has had an earlier state
@@ -28,7 +29,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     refused: tuple[tuple[int, str], ...] = ()  # numbers that will never be taken, and why
     reason: str = ""  # why the others are to be tried again
     after: float | None = None  # seconds the receiver asks to wait
-    together: bool = False  # the receiver judged the parcels as one: a smaller lot may fare better
+    together: bool = False  # the receiver judged, or failed over, the parcels as one: a smaller lot may fare better
     mark: str | None = None  # how far the sink has written, for sinks that can tell after a crash
 
 

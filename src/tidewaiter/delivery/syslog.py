@@ -14,6 +14,7 @@ import struct
 import termios
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Literal
 
 from tidewaiter.delivery.parcel import Outcome, Parcel
@@ -57,13 +58,11 @@ class Stream:
         if self._socket is not None and _state(self._socket) != "open":
             self.close()
         if self._socket is None:
-            plain = socket.create_connection(self._address, timeout=self._timeout)
-            try:
+            with ExitStack() as undo:
+                plain = undo.enter_context(socket.create_connection(self._address, timeout=self._timeout))
                 plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
                 self._socket = self._tls.wrap_socket(plain, server_hostname=self._name) if self._tls else plain
-            except BaseException:
-                plain.close()
-                raise
+                undo.pop_all()
             self._socket.settimeout(self._timeout)
             self._accepted(self._socket)
         return self._socket

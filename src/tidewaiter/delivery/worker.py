@@ -88,7 +88,7 @@ class Worker(threading.Thread):
     def _deliver(self, parcels: Sequence[Parcel]) -> bool:
         """Deliver, by halves where the receiver refuses a lot as a whole; give whether to go on."""
         outcome = self._transport.send(parcels)
-        if outcome.together and outcome.refused and len(parcels) > 1:
+        if outcome.together and len(outcome.refused) == len(parcels) > 1:
             middle = len(parcels) // 2
             return self._deliver(parcels[:middle]) and not self._stopping.is_set() and self._deliver(parcels[middle:])
         missing = len(outcome.delivered) + len(outcome.refused) < len(parcels)
@@ -100,7 +100,7 @@ class Worker(threading.Thread):
         """Decide how long what is left waits, and whether everything else of this sink does."""
         first, longest = self.sink.pause, self.sink.longest_pause
         rounds = max(parcel.attempts + 1 for parcel in parcels)
-        if outcome.together and rounds > STUBBORN:
+        if outcome.together and parcels[0].blamed >= STUBBORN:
             # Sent alone again and again, and always answered with a failure: it may well be the finding's own fault.
             self._resume = self._clock() + first
             return backoff.pause(rounds, first=first, longest=longest, asked=outcome.after)

@@ -39,6 +39,7 @@ _SHARE = 2.0  # a look that took so long is followed by so many times as long a 
 _OPEN = timedelta(hours=3)  # what may still become part of an episode, see episodes.sql
 _WHOLE_HOURS = 3  # within the days kept whole, routine older than this is kept thin
 _ESTATE = 20.0  # a measurement of everybody is followed by so many times as long without one, whatever day it is
+_SILENT = 3600.0  # seconds without a line after which the reader of a stream is let go
 _ROUTINE = 600.0  # seconds between two thinnings of routine
 _DAYS_AHEAD = 2
 _TOLD = 50_000  # findings remembered in the words in which they were told last
@@ -107,6 +108,8 @@ class Engine:
         self.batch = BATCH
         self.pause = _PAUSE
         self._proven: list[measure.Hit] = []
+        self._fed: dict[str, float] = {}  # when each stream last gave something
+        self._of_gone = (0, 0, 0)  # records, unreadable and unknown ones of streams that were let go
         self._unproven = False  # whether anything came since proofs were looked for
         self._estate_of: date | None = None
         self._estates: set[date] = set()  # days for which everybody was measured: each once at once, again when due
@@ -173,12 +176,22 @@ class Engine:
             self._commit()
         self._count(kept)
 
+    def _let_go_of_streams(self) -> None:
+        """Forget readers of streams that are silent: containers come and go, each with a log of its own."""
+        silent = self._monotonic() - _SILENT
+        for stream in [stream for stream, at in self._fed.items() if at < silent]:
+            del self._fed[stream]
+            tally = self.streams.pop(stream).tally
+            before = self._of_gone
+            self._of_gone = (before[0] + tally.records, before[1] + tally.unreadable, before[2] + tally.foreign)
+
     def _newest(self, at: datetime) -> None:
         at = min(at, self._clock() + _FAST_CLOCK)  # one clock that runs ahead must not make all others old
         if self.status.last_event is None or at > self.status.last_event:
             self.status.last_event = at
 
     def _reading(self, stream: str) -> LiveReading:
+        self._fed[stream] = self._monotonic()
         found = self.streams.get(stream)
         if found is None:
             found = self.streams[stream] = LiveReading(stream, native=self._native, matcher=self._pack.matcher)
@@ -186,9 +199,10 @@ class Engine:
 
     def _count(self, kept: int) -> None:
         tallies = [reading.tally for reading in self.streams.values()]
-        self.status.records = sum(tally.records for tally in tallies)
-        self.status.unreadable = sum(tally.unreadable for tally in tallies)
-        self.status.unknown = sum(tally.foreign for tally in tallies)
+        records, unreadable, unknown = self._of_gone
+        self.status.records = records + sum(tally.records for tally in tallies)
+        self.status.unreadable = unreadable + sum(tally.unreadable for tally in tallies)
+        self.status.unknown = unknown + sum(tally.foreign for tally in tallies)
         self.status.kept += kept
         self.status.late = self._rows.late
 
@@ -325,9 +339,12 @@ class Engine:
 
     def _house(self) -> None:
         now = self._monotonic()
-        if now < self._due["routine"] or self.status.last_event is None:
+        if now < self._due["routine"]:
             return
         self._due["routine"] = now + _ROUTINE
+        self._let_go_of_streams()
+        if self.status.last_event is None:
+            return
         measure.ask(self._store, self._interest.open)
         before = self.status.last_event - timedelta(hours=_WHOLE_HOURS)
         self._store.thin_routine(before.replace(tzinfo=None))

@@ -12,14 +12,13 @@ from tidewaiter.delivery.delivery import Delivery
 from tidewaiter.errors import StoreError
 from tidewaiter.service.journal import Journal
 from tidewaiter.service.session import Session
-from tidewaiter.service.tails import Tails
 
 
 class Gauges(Collector):
-    """Asks the engine, the journal, delivery and the tails."""
+    """Asks the engine, the journal and delivery."""
 
-    def __init__(self, session: Session, journal: Journal, delivery: Delivery, tails: Tails) -> None:
-        self._session, self._journal, self._delivery, self._tails = session, journal, delivery, tails
+    def __init__(self, session: Session, journal: Journal, delivery: Delivery) -> None:
+        self._session, self._journal, self._delivery = session, journal, delivery
 
     def describe(self) -> Iterator[Metric]:
         """Name nothing beforehand: what there is depends on the configuration."""
@@ -31,7 +30,6 @@ class Gauges(Collector):
         yield _gauge("tidewaiter_journal_bytes", "Bytes of the journal on disk.", self._journal.backlog)
         yield _counter("tidewaiter_journal_damaged_bytes", "Bytes that could not be read again.", self._journal.damaged)
         yield from self._of_delivery()
-        yield from self._of_tails()
 
     def _of_engine(self) -> Iterator[Metric]:
         session, engine = self._session, self._session.engine
@@ -69,12 +67,6 @@ class Gauges(Collector):
         for why, times in status.suppressed.items():
             held.add_metric([why], times)
         yield from (pending, dead, oldest, held, _gauge("tidewaiter_outbox_bytes", "Bytes of the outbox.", status.size))
-
-    def _of_tails(self) -> Iterator[Metric]:
-        up = GaugeMetricFamily("tidewaiter_tail_up", "Whether a tail reads.", labels=["tail"])
-        for tail in self._tails.status():
-            up.add_metric([tail.title], 1 if tail.state == "running" else 0)
-        yield up
 
 
 def _gauge(name: str, what: str, value: float) -> Metric:

@@ -33,6 +33,7 @@ SEGMENT = 64 << 20  # bytes, about
 LIMIT = 8 << 30  # bytes waiting for the engine, above which nothing more is taken
 SPARE = 32 << 20  # bytes that must be free on the disk before a full one counts as usable again
 WAITING = 64 << 20  # bytes of data that may wait for the writer
+_POSITIONS = 20_000  # streams of which it is remembered how far they were read
 _FRAME = struct.Struct("<II")
 _HEAD = struct.Struct("<H")
 _MOST = 256 << 20  # no record is larger; a length above this is damage
@@ -191,7 +192,9 @@ class Journal:
             self._full = ""
             self._waiting_bytes -= sum(len(put.record[1]) for put in puts)
             self._sizes[number] = before + sum(len(piece) for put in puts for piece in put.record)
-            self._positions.update((put.stream, put.position) for put in puts if put.position)
+            for put in puts:
+                if put.position:
+                    self._remember(put.stream, put.position)
         if self._sizes[number] >= self._segment_size:
             try:
                 self._begin_segment(number + 1)
@@ -200,6 +203,13 @@ class Journal:
                     self._full = problem.strerror or str(problem)
         for put in puts:
             put.done.set_result(None)
+
+    def _remember(self, stream: str, position: str) -> None:
+        """Keep a position; of too many, those that moved last: a file read again later changes nothing."""
+        self._positions.pop(stream, None)
+        self._positions[stream] = position
+        if len(self._positions) > _POSITIONS:
+            del self._positions[next(iter(self._positions))]
 
     def _take_back(self, size: int) -> None:
         try:
@@ -290,7 +300,7 @@ class Journal:
             for head, _, after in _records(path, 0, size):
                 end = after
                 if head[1]:
-                    self._positions[head[0]] = head[1]
+                    self._remember(head[0], head[1])
             if end < size and number == numbers[-1]:
                 os.truncate(path, end)
                 size = end

@@ -33,6 +33,7 @@ from tidewaiter.service.journal import Journal
 from tidewaiter.service.metrics import Metrics
 from tidewaiter.service.session import Session
 from tidewaiter.service.tails import Tails
+from tidewaiter.service.tails.metrics import TailMetrics
 from tidewaiter.settings import Settings
 from tidewaiter.store import Store
 from tidewaiter.wording import Wording
@@ -143,8 +144,8 @@ class Service:
         self._verdicts = Verdicts(state, self._session.reconsider)
         self._tails = Tails(settings.tail, self._journal, environment=self._environment)
         self.metrics = Metrics()
-        gauges = Gauges(self._session, self._journal, self._delivery, self._tails)
-        self.metrics.registry.register(gauges)
+        self.metrics.registry.register(Gauges(self._session, self._journal, self._delivery))
+        self.metrics.registry.register(TailMetrics(self._tails))
         self._access = Access(settings.http, self._environment)
         intake = Intake(
             settings.http, self._access, self._journal, self.metrics, ready=self.not_ready, clock=time.monotonic

@@ -71,7 +71,8 @@ class HttpSink(_Sink, tag="http", frozen=True, kw_only=True):
 
     url: HttpAddress
     rendering: Text = "jsonl"
-    token: Secret | None = None  # sent as `scheme` says
+    token: Secret | None = None  # sent as `credential_header` and `scheme` say
+    credential_header: HeaderName = "Authorization"  # another one, such as X-Api-Key, holds the token alone
     scheme: Literal["auto", "Bearer", "Splunk", "ApiKey", "Basic"] = "auto"  # auto: Splunk for hec, else Bearer
     headers: dict[HeaderName, Header] = {}  # not for secrets: these are shown
     timeout: Seconds = 10.0

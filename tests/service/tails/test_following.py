@@ -315,6 +315,7 @@ class Play:
         elif "rotate" in step:
             if self.half:
                 self.line("-whole")  # a program that has to be told writes to the new file before the next rotation
+            self.told()
             self.line(f"{len(self.written)}-last")
             if cut:
                 self.log.copy_and_cut()

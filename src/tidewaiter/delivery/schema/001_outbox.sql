@@ -13,7 +13,8 @@ CREATE TABLE document (
 );
 CREATE UNIQUE INDEX document_once ON document (finding, fingerprint);
 CREATE INDEX document_finding ON document (finding, number);
-CREATE INDEX document_actor ON document (actor, offered);
+CREATE INDEX document_offered ON document (offered);
+CREATE INDEX document_actor ON document (actor, taken, offered);
 
 -- Who is to have which, and how that goes.
 CREATE TABLE delivery (
@@ -22,6 +23,7 @@ CREATE TABLE delivery (
     finding TEXT NOT NULL,
     state TEXT NOT NULL,            -- pending, delivered, dead
     attempts INTEGER NOT NULL,
+    blamed INTEGER NOT NULL,        -- of these, how often the receiver was there and failed over what it was sent
     due DOUBLE NOT NULL,            -- the next attempt
     since DOUBLE NOT NULL,          -- when the oldest undelivered state of this finding was offered, or retried
     reason TEXT NOT NULL,           -- of the last failure

@@ -50,6 +50,7 @@ class Followed:
         self._pending: tuple[LogFile, FilePlace] | None = None
         self._announce = False  # the position changed without lines
         self._troubled = False
+        self._calm: tuple[int, int, int, int] | None = None  # what the file is like as long as nothing is to be done
         if saved and self._saved is None:
             board.happened("position-unreadable", self.stream, f"read from its start: {saved[:100]}")
 
@@ -58,6 +59,8 @@ class Followed:
     def next(self, now: float) -> Put | None:
         """Give the next lines and the position behind them, or None when there is nothing to read now."""
         self._pending = None
+        if self._is_calm():
+            return None
         try:
             self._look(now)
             piece = self._next_piece(now)
@@ -70,7 +73,27 @@ class Followed:
         if self._announce and self._files:
             return Put(self.stream, b"", self._position().text())
         self._let_go(now)
+        self._calm = self._calmed()
         return None
+
+    def _is_calm(self) -> bool:
+        """Tell, at the cost of one system call, that nothing has changed since there was nothing to do."""
+        if self._calm is not None:
+            try:
+                if self._calm == _stamp(os.stat(self.path)):  # noqa: PTH116 -- called all the time
+                    return True
+            except OSError:
+                pass  # handled where everything else is
+            self._calm = None
+        return False
+
+    def _calmed(self) -> tuple[int, int, int, int] | None:
+        newest = self._files[-1] if self._files else None
+        if newest is None or newest.reader is None or self.open_files > 1 or self.missing or self._troubled:
+            return None
+        status = newest.reader.status()
+        done = newest.dry and newest.seen == (status.st_size, status.st_mtime_ns) and not newest.unfinished()
+        return _stamp(status) if done else None
 
     def keep(self) -> None:
         """Go on behind the lines that `next` gave: they are on disk."""

@@ -156,17 +156,20 @@ class Syslog:
         pace = Pace(self._settings.max_rate, self._now)
         board, stream = self._feed.board, self._stream(peer)
         while data := await reader.read(_READ):
+            messages: list[bytes] = []
+            readable = True
             try:
-                messages = [one_line(message) for message in frames.feed(data)]
+                for message in frames.feed(data):
+                    messages.append(one_line(message))  # noqa: PERF401 -- those before the error count
             except FramingError:
-                board.happened(
-                    "bad-framing", peer, "what follows a counted message is no count: the connection is closed"
-                )
-                return
+                readable = False
             if frames.too_long:
                 board.count("message-too-long", frames.too_long)
                 frames.too_long = 0
             if not await self._keep(stream, b"".join(messages)):
+                return
+            if not readable:
+                board.happened("bad-framing", peer, "no count follows a counted message: the connection is closed")
                 return
             await asyncio.sleep(pace.spend(len(messages)))
         rest, cut = frames.finish()
@@ -324,6 +327,9 @@ def tls_context(settings: SyslogTail) -> ssl.SSLContext:
     """Make what a TLS server needs. Raises OSError, ssl.SSLError."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # A sender never reads. Tickets that wait for it unread would make the kernel reset the connection when the sender
+    # closes it, and what was not read here by then would be gone.
+    context.num_tickets = 0
     context.load_cert_chain(settings.certificate, settings.key)
     if settings.client_ca:
         context.load_verify_locations(settings.client_ca)

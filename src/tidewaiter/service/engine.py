@@ -102,7 +102,9 @@ class Engine:
         self.streams: dict[str, LiveReading] = {}
         self._interest = Interest(frozenset(link_rules(pack)))
         self._rows = Rows(store, pack, told=self._interest.told)
-        self.place = self._stored_place()  # how far the journal was read
+        self.place = self.durable = self._stored_place()  # how far the journal was read, and how far for good
+        if not journal.has(self.place):  # the journal was lost, or made anew beside a restored store
+            self.place = self.durable = START
         self._passed: deque[tuple[float, Place]] = deque([(self._monotonic(), self.place)])
         self.reading_to: Place | None = None  # while a batch is read: its end
         self.batch = BATCH
@@ -219,6 +221,7 @@ class Engine:
             self._store.script(
                 "INSERT INTO journal_place VALUES ($segment, $off)", {"segment": safe.segment, "off": safe.offset}
             )
+        self.durable = safe
         self._journal.forget(safe)
 
     def _stored_place(self) -> Place:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import struct
 import threading
 import zlib
@@ -268,6 +269,21 @@ class Journal:
         if end < size and not last:
             self.damaged += size - end
         return Place(number, size) if not last or end >= size else after
+
+    def copy(self, folder: Path, since: Place) -> None:
+        """Copy what is behind a place into another folder. Raises OSError."""
+        folder.mkdir(mode=0o700)
+        with self._lock:
+            sizes = {number: size for number, size in self._sizes.items() if number >= since.segment}
+        for number, size in sizes.items():
+            target = folder / self._path(number).name
+            shutil.copyfile(self._path(number), target)
+            os.truncate(target, size)  # what was written meanwhile is not durable, or comes with the next copy
+
+    def has(self, place: Place) -> bool:
+        """Tell whether a place lies in this journal: one that was made anew begins before it."""
+        with self._lock:
+            return place.segment <= self._number
 
     def forget(self, before: Place) -> None:
         """Let go of segments that lie wholly before a place."""

@@ -25,6 +25,7 @@ from tidewaiter.keeping import keep, load_verdicts
 from tidewaiter.model import Finding, Ruling
 from tidewaiter.recognise.pack import Pack
 from tidewaiter.service.access import Access
+from tidewaiter.service.backup import back_up
 from tidewaiter.service.engine import Engine, Keep
 from tidewaiter.service.gauges import Gauges
 from tidewaiter.service.http import Intake
@@ -130,6 +131,7 @@ class Service:
         ending.callback(self._journal.close)
         outbox = Outbox(state / "outbox.sqlite", rules(settings.outgoing, self._words))
         ending.callback(outbox.close)
+        self._outbox = outbox
         self._delivery = Delivery(outbox, settings.outgoing, self._environment, self._words)
         self._delivery.start()
         ending.callback(self._delivery.stop)
@@ -192,6 +194,7 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
+        loop.add_signal_handler(signal.SIGUSR1, self._session.back_up, self._back_up)
         house = asyncio.create_task(self._house())
         serving = asyncio.create_task(self._server.serve()) if self._server else None
         _tell_systemd("READY=1")
@@ -242,6 +245,18 @@ class Service:
         self._settings = settings
         self._session.reconsider()
         _log.info("the configuration was read again")
+
+
+    def _back_up(self, store: Store, engine: Engine) -> None:
+        began = time.monotonic()
+        try:
+            made = back_up(
+                self._state, store=store, outbox=self._outbox.copy, journal=self._journal, since=engine.durable
+            )
+        except StoreError as problem:
+            _log.error("%s", problem)
+            return
+        _log.info("%s is whole, after %.1f seconds", made, time.monotonic() - began)
 
 
 class _alone:  # noqa: N801 - reads as a word

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +42,7 @@ class Session:
         self._failures: Counter[Place] = Counter()  # of single entries, by the place before them
         self._careful_until = START  # entries are read one by one up to there
         self._reconsider = threading.Event()
+        self._copies: deque[Callable[[Store, Engine], None]] = deque()
 
     def run(self, stop: threading.Event) -> None:
         """Go on until told to stop."""
@@ -62,6 +63,10 @@ class Session:
         """Verdicts changed: the engine looks again, in its own thread, at those of whom there is a finding."""
         self._reconsider.set()
 
+    def back_up(self, copy: Callable[[Store, Engine], None]) -> None:
+        """Have a copy made by the engine's thread, between two rounds."""
+        self._copies.append(copy)
+
     def _trouble(self, what: str) -> None:
         self.problem = what
         _log.error("the engine stands still: %s", what)
@@ -74,6 +79,8 @@ class Session:
                 if self._reconsider.is_set():
                     self._reconsider.clear()
                     engine.reconsider()
+                while self._copies:
+                    self._copies.popleft()(store, engine)
                 engine.batch = 1 if engine.place < self._careful_until else BATCH
                 if self._failures[engine.place] >= _TRIES:
                     self._step_over(engine)

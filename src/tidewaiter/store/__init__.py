@@ -236,6 +236,16 @@ class Store:
         with suppress(duckdb.Error):  # a full disk may have ended the transaction already
             self._engine.execute("ROLLBACK")
 
+    def copy(self, folder: Path) -> None:
+        """Write a store with the same content into another folder, while this one stays in use."""
+        target = str(folder / _FILE).replace("'", "''")
+        ((name,),) = self.rows("SELECT current_database()")
+        self._run(f"ATTACH '{target}' AS copied")
+        try:
+            self._run(f'COPY FROM DATABASE "{name}" TO copied')
+        finally:
+            self._run("DETACH copied")
+
     @property
     def used(self) -> int:
         """Bytes of the file that are in use; what was freed is used again and never given back to the disk."""

@@ -29,6 +29,11 @@ class Sensor(NamedTuple):
     ports: frozenset[int] = frozenset()  # steps sent to other ports passed another proxy
     wrapped: bool = False  # the labels stand in the records: they are taken out before the product reads them
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Give every file it needs."""
+        return tuple(name for name in (self.log, self.steps, self.visible) if name)
+
 
 _NGINX = frozenset({8375, 8376, 8443})
 SENSORS = (

@@ -23,11 +23,14 @@ import msgspec
 
 from bench.render import rows
 from bench.reruns import Recording
+from bench.scores import FLOOR
 
 _BACKEND = "sigma.backends.sqlite"
 _TABLE = "logs"  # as the back end calls it
 _WHOLE_ROWS, _ROW_NUMBERS = "SELECT * FROM logs", "SELECT rowid FROM logs"
 _NO_COLUMN = re.compile(r"no such column: \"?`?([^`\"]+)")
+_LEVEL = re.compile(r"^level:\s*(\w+)", re.MULTILINE)
+_LOUD = frozenset({"medium", "high", "critical"})
 _FOUND_IDS = re.compile(r"0:(\d+)")  # event_ids of a correlation: table number and rowid
 Json = dict[str, Any]
 
@@ -37,6 +40,7 @@ class Alert(msgspec.Struct, frozen=True):
 
     rule: str
     line: int  # 1-based
+    loud: bool = True  # medium or above
 
 
 class RuleScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +51,9 @@ class RuleScore(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0  # rules that the engine could not convert or run
     attacks: int = 0  # of them, with at least one alert on a request of theirs
     of: int = 0
+    attacks_loud: int = 0  # … at medium or above
     innocent: int = 0  # alerts on other requests, one for each rule, actor and hour
+    innocent_loud: int = 0
     days: float = 0.0
     skipped: str = ""  # why there is nothing to score
 
@@ -73,26 +79,27 @@ def sigma(folder: Path | None, of: Recording) -> RuleScore:
     queries, failed = _queries(folder)
     base = _database(of.lines)
     alerts: list[Alert] = []
-    for title, query in queries:
+    for title, query, loud in queries:
         try:
-            alerts += [Alert(title, line) for line in _lines(base, query)]
+            alerts += [Alert(title, line, loud) for line in _lines(base, query)]
         except sqlite3.Error:
             failed += 1
     return scored(engine, alerts, of, rules=len(queries), failed=failed)
 
 
-def _queries(folder: Path) -> tuple[list[tuple[str, str]], int]:
+def _queries(folder: Path) -> tuple[list[tuple[str, str, bool]], int]:
     """Convert every rule for Kubernetes audit logs, each by itself; and count those that cannot be."""
     backend = import_module(_BACKEND).sqliteBackend()
     errors = import_module("sigma.exceptions").SigmaError
     collection = import_module("sigma.collection").SigmaCollection
-    made, failed = list[tuple[str, str]](), 0
+    made, failed = list[tuple[str, str, bool]](), 0
     for path in sorted(folder.rglob("*.yml")):
         text = path.read_text(encoding="utf-8")
         if not re.search(r"product:\s*kubernetes", text):
             continue
         try:
-            made += [(path.stem, query) for query in backend.convert(collection.from_yaml(text))]
+            loud = any(level in _LOUD for level in _LEVEL.findall(text))
+            made += [(path.stem, query, loud) for query in backend.convert(collection.from_yaml(text))]
         except errors:
             failed += 1
     return made, failed
@@ -155,7 +162,7 @@ def zircolite(program: Path | None, folder: Path | None, of: Recording) -> RuleS
 
 def _alerts(found: Sequence[Json], line_of: dict[str, int]) -> list[Alert]:
     return [
-        Alert(rule["title"], line_of[match["auditID"]])
+        Alert(rule["title"], line_of[match["auditID"]], rule.get("rule_level", "medium") in _LOUD)
         for rule in found
         for match in rule["matches"]
         if match.get("auditID") in line_of
@@ -165,15 +172,16 @@ def _alerts(found: Sequence[Json], line_of: dict[str, int]) -> list[Alert]:
 def scored(engine: str, alerts: Iterable[Alert], of: Recording, *, rules: int, failed: int = 0) -> RuleScore:
     """Count attacks with an alert, and alerts on anybody else: one for each rule, actor and hour."""
     scenarios = of.scenario_of()
-    hit, innocent = set[str](), set[tuple[str, str, str]]()
+    hit, innocent = dict[str, bool](), dict[tuple[str, str, str], bool]()  # and whether one of them is loud
     for alert in alerts:
         name, label = scenarios.get(alert.line, ("", "background"))
         if label == "malicious":
-            hit.add(name)
+            hit[name] = hit.get(name, False) or alert.loud
         elif label != "setup":
             event = json.loads(of.lines[alert.line - 1])
             who = event.get("user", {}).get("username") or "nobody"
-            innocent.add((alert.rule, who, event["requestReceivedTimestamp"][:13]))
+            key = (alert.rule, who, event["requestReceivedTimestamp"][:13])
+            innocent[key] = innocent.get(key, False) or alert.loud
     begin, end = min(case.start for case in of.cases), max(case.end for case in of.cases)
     return RuleScore(
         engine=engine,
@@ -181,16 +189,25 @@ def scored(engine: str, alerts: Iterable[Alert], of: Recording, *, rules: int, f
         failed=failed,
         attacks=len(hit),
         of=len({case.scenario for case in of.cases if case.label == "malicious"}),
+        attacks_loud=sum(hit.values()),
         innocent=len(innocent),
+        innocent_loud=sum(innocent.values()),
         days=round((end - begin).total_seconds() / 86400, 1),
     )
 
 
 def shown(made: Sequence[RuleScore]) -> str:
     """Render the comparison."""
-    head = ("engine", "rules", "not run", "attacks with an alert", "innocent alerts", "a day")
+    above = f"… at {FLOOR} or above"
+    head = ("engine", "rules", "not run", "attacks with an alert", above, "innocent alerts a day", above)
     body = [
-        (one.engine, one.rules, one.failed, f"{one.attacks}/{one.of}", one.innocent, f"{one.innocent / one.days:.1f}")
+        (
+            one.engine,
+            one.rules,
+            one.failed,
+            *(f"{number}/{one.of}" for number in (one.attacks, one.attacks_loud)),
+            *(f"{number / one.days:.1f}" for number in (one.innocent, one.innocent_loud)),
+        )
         for one in made
         if not one.skipped
     ]

@@ -37,8 +37,13 @@ def kubernetes(found: Score) -> str:
             f"{_share(found.recalled_at_floor, found.malicious)} at {FLOOR} or above"
         ),
         f"precision at {FLOOR} or above: {precision} ({found.right} right, {found.false} false)",
+        *(
+            [f"right actor: {_share(found.named, found.holding)} of the findings that sight an attack"]
+            * bool(found.holding)
+        ),
         (
-            f"false alarms: {found.false} in {found.days:.1f} days, {found.false_per_day:.2f} a day; "
+            f"false alarms at {FLOOR} or above: {found.false} in {found.days:.1f} days, "
+            f"{found.false_per_day:.2f} a day; "
             f"before the split: {found.earlier_false} in {found.earlier_days:.1f} days"
         ),
         *(f"false: {one}" for one in found.false_at[:_SHOWN]),
@@ -55,11 +60,15 @@ def decided(found: Decisions) -> str:
     return "\n".join(f"- {fact}" for fact in facts) + "\n"
 
 
-def docker(found: Sequence[tuple[str, int, Sequence[Coverage], str]]) -> str:
-    """Render the sensors' coverage of steps."""
+def docker(found: Sequence[tuple[str, int, Sequence[Coverage], Decisions | None, str]]) -> str:
+    """Render the sensors' coverage of steps, and what was decided about their episodes."""
     head = ("sensor", "findings", "label", "covered", f"at {FLOOR}", "own sighting", "recognised", "missed or wrong")
     body: list[Sequence[object]] = []
-    for sensor, findings, made, problem in found:
+    facts = []
+    for sensor, findings, made, judged, problem in found:
+        if judged:
+            facts.append(f"{sensor}: decisions right: {_share(judged.right, judged.episodes)}")
+            facts += [f"{sensor}: wrong: {one}" for one in judged.wrong[:_SHOWN]]
         if problem:
             body.append((f"{sensor}: {problem}", *[None] * 7))
         for one in made:
@@ -67,7 +76,15 @@ def docker(found: Sequence[tuple[str, int, Sequence[Coverage], str]]) -> str:
             seen = None if one.seen is None else _share(one.seen, one.steps)
             parts = [_share(part, one.steps) for part in (one.covered, one.covered_at_floor, one.sighted)]
             body.append((sensor, findings, one.label, *parts, seen, ids or None))
-    return "## docker\n\n" + rows(head, body) + "\n"
+    sums = [one for _, _, _, one, _ in found if one]
+    if sums:
+        right, episodes = sum(one.right for one in sums), sum(one.episodes for one in sums)
+        facts.insert(
+            0, f"decisions right: {_share(right, episodes)} of all episodes a hunter sees, on {len(sums)} sensors"
+        )
+    return (
+        "## docker\n\n" + rows(head, body) + "\n" + "".join(["\n", *(f"- {one}\n" for one in facts)] if facts else [])
+    )
 
 
 def public(

@@ -109,6 +109,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     days: float
     earlier_false: int  # false findings before the learning split
     earlier_days: float
+    holding: int = 0  # findings of any level that sight a request of an attack
+    named: int = 0  # … whose actor is the one of that attack
 
     @property
     def precision(self) -> float | None:
@@ -203,6 +205,7 @@ def score(
     begin, end = min(case.start for case in cases), max(case.end for case in cases)
     split = max(begin, learn_before) if learn_before else begin
     late = [one for one in false if one.from_ >= split]
+    holding = [(one, mine) for one in found if (mine := _attacks_in(one, cases, own_case))]
     return Score(
         rows=tuple(rows),
         malicious=len(bad),
@@ -214,7 +217,17 @@ def score(
         days=(end - split) / timedelta(days=1),
         earlier_false=len(false) - len(late),
         earlier_days=(split - begin) / timedelta(days=1),
+        holding=len(holding),
+        named=sum(any(same_actor(one.actor, case, {}) for case in mine) for one, mine in holding),
     )
+
+
+def _attacks_in(one: Found, cases: Sequence[Case], own_case: Callable[[Seen], str | None] | None) -> list[Case]:
+    """Give the malicious cases whose own requests a finding sights."""
+    if own_case is None:
+        return []
+    held = {own_case(seen) for seen in one.sightings}
+    return [case for case in cases if case.id in held and case.label == "malicious"]
 
 
 class Decisions(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,11 +243,16 @@ class Decisions(msgspec.Struct, frozen=True, kw_only=True):
         return self.right / self.episodes if self.episodes else None
 
 
-def decisions(found: Sequence[Found], cases: Sequence[Case]) -> Decisions:
+def decisions(
+    found: Sequence[Found],
+    cases: Sequence[Case],
+    users: Mapping[str, str] = {},
+    slack: timedelta = timedelta(0),
+) -> Decisions:
     """Compare decisions with labels: an attack is suspicious or malicious, anything else expected or benign."""
     wrong, episodes = [], 0
     for one in found:
-        label = truth(one, cases, {})
+        label = truth(one, cases, users, slack)
         if label == "setup":
             continue
         episodes += 1

@@ -1,9 +1,9 @@
-"""How much the service takes in, how fast it answers, and how soon a finding is out: `bench/serve.py --rates 5000 50000`.
+"""How much the service takes in, how fast it answers, and how soon a finding is out.
 
 Batches of 400 audit events go to a real `tidewaiter serve` over HTTP, as kube-apiserver sends them: kept connections, a
 steady rate, each batch at its own moment whether the one before was answered or not. Identities and times are new in
-each batch. Now and then a batch holds one more event, of an intruder that nobody knew: the time until its finding is in the
-file of the sink is the time to finding. Generator and service share the machine.
+each batch. Now and then a batch holds one more event, of an intruder that nobody knew: the time until its finding is in
+the file of the sink is the time to finding. Generator and service share the machine.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 from inspect import cleandoc
@@ -24,6 +25,7 @@ from tidewaiter.recognise.correlation import Correlation
 from tidewaiter.recognise.fields import FIELDS, words
 from tidewaiter.recognise.pack import load_pack, packaged_sources
 from tidewaiter.recognise.rule import About, Recogniser
+from tidewaiter.settings.explain import explained
 from tidewaiter.sources.catalogue import sources
 from tidewaiter.sources.envelope.layers import wrappers
 from tidewaiter.wording import Wording
@@ -53,11 +55,28 @@ def pages() -> dict[str, str]:
     """Give every generated page by its file name."""
     made = {
         "commands.md": _commands(),
+        "configuration.md": _configuration(),
         "exit-codes.md": _exit_codes(),
         "sources.md": _sources(),
         "recognisers.md": _recognisers(),
         "words.md": _words(),
-        "finding.md": _finding(),
+        "outputs.md": runpy.run_path(str(Path(__file__).with_name("outputs.py")))["page"](),
+        "finding.md": _document(
+            "finding",
+            "With `--format json` the findings stand in one document\n"
+            '`{"schema": "tidewaiter.report/1", "findings": […], "summary": {…}}`.',
+        ),
+        "verdict.md": _document(
+            "verdict",
+            "`tidewaiter verdict export` writes them, `tidewaiter verdict import` reads them.\n"
+            "How they work: [decide about findings](../how-to/decide-findings.md).",
+        ),
+        "disclosure.md": _document(
+            "disclosure",
+            "With `--format json` they stand in one document\n"
+            '`{"schema": "tidewaiter.disclosures/1", "disclosures": […], "summary": {…}}`. What is looked for:\n'
+            "[find what container logs give away](../how-to/container-logs.md).",
+        ),
     }
     return {name: "\n".join([_NOTE, "", *lines]).rstrip() + "\n" for name, lines in made.items()}
 
@@ -91,6 +110,13 @@ def _commands() -> Iterator[str]:
             yield from _block(command.epilog.replace("\b", "").strip("\n"))
     yield from ["## Environment", ""]
     yield from _table(["variable", "meaning"], ([f"`{name}`", text] for name, text in _VARIABLES.items()))
+
+
+def _configuration() -> Iterator[str]:
+    yield from ["# Configuration of the service", ""]
+    yield from ["What `tidewaiter config` prints: every key of `tidewaiter.toml` with its meaning and default.", ""]
+    yield from ["`tidewaiter serve --check` says whether a file can work; a mistake is named with its place.", ""]
+    yield from ["How to use it: [watch](../how-to/watch.md).", "", "```toml", explained().rstrip(), "```", ""]
 
 
 def _leaves(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
@@ -310,25 +336,23 @@ def _values(name: str) -> str:
     return "see below" if name in {"traits", "class", "verb", "actor.kind"} else _code(sorted(closed))
 
 
-# --- the finding -----------------------------------------------------------------------------------
+# --- documents as JSON -----------------------------------------------------------------------------
 
 
-def _finding() -> Iterator[str]:
-    schema = json.loads(
-        files("tidewaiter").joinpath("packs", "schema", "tidewaiter.finding-1.schema.json").read_text(encoding="utf-8")
-    )
+def _document(name: str, more: str) -> Iterator[str]:
+    file = f"tidewaiter.{name}-1.schema.json"
+    schema = json.loads(files("tidewaiter").joinpath("packs", "schema", file).read_text(encoding="utf-8"))
     yield from [
-        "# A finding as JSON",
+        f"# A {name} as JSON",
         "",
-        f"{schema['description']} With `--format json` the findings stand in one document",
-        '`{"schema": "tidewaiter.report/1", "findings": […], "summary": {…}}`. The schema is in the package:',
-        "`tidewaiter/packs/schema/tidewaiter.finding-1.schema.json`.",
+        f"{schema['description']} {more}",
+        f"The schema is in the package: `tidewaiter/packs/schema/{file}`.",
         "",
     ]
-    yield from _members("Finding", schema)
-    for name, part in schema["$defs"].items():
+    yield from _members(name.capitalize(), schema)
+    for part_name, part in schema["$defs"].items():
         if part["type"] == "object":
-            yield from _members(name, part)
+            yield from _members(part_name, part)
 
 
 def _members(title: str, part: dict[str, Any]) -> Iterator[str]:
@@ -345,7 +369,7 @@ def _type(kind: dict[str, Any]) -> str:
             name, f"[{name}](#{name})"
         )
     if "const" in kind or "enum" in kind:
-        return _code(kind.get("enum") or [kind["const"]])
+        return _code("null" if one is None else one for one in kind.get("enum") or [kind["const"]])
     if "anyOf" in kind:
         return " or ".join(_type(one) for one in kind["anyOf"])
     if kind.get("type") == "array":

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any
-from zlib import crc32
 
 from audit_event import address, line
 
@@ -13,11 +13,17 @@ from tidewaiter.model import Activity, Actor, Origin
 STAMP = "2026-06-01T08:00:00.000001Z"
 
 
-def request(line: int = 1, offset: int = 0, **given: Any) -> Activity:
-    """Give what the event of `audit_event.line()` becomes."""
+def identity(who: str, verb: str, uri: str, stamp: str = STAMP) -> str:
+    """Name a request by what its client cannot choose, beside the auditID that it can."""
+    said = blake2b(f"{who}\0{verb}\0{uri}".encode(), digest_size=8).hexdigest()
+    return f"5c1f2a7e-0000-4000-8000-000000000001@{stamp}#{said}"
+
+
+def request(line: int = 1, offset: int = 0, who: str = "ana@dev.example", **given: Any) -> Activity:
+    """Give what the event of `audit_event.line()` becomes; `who` is the user as the server names it."""
     text = given.get("text", "list /api/v1/namespaces/shop/pods?limit=500")
     complete: dict[str, Any] = {
-        "id": f"5c1f2a7e-0000-4000-8000-000000000001@{STAMP}#{crc32(text.partition(' ')[2].encode()):x}",
+        "id": identity(who, *text.split(" ", 1)),
         "at": datetime(2026, 6, 1, 8, 0, 0, 1, UTC),
         "actor": Actor(kind="user", name="ana@dev.example", realm="kubernetes"),
         "plane": "kubernetes",
@@ -36,7 +42,7 @@ def request(line: int = 1, offset: int = 0, **given: Any) -> Activity:
 
 
 def anonymous(**given: Any) -> Activity:
-    return request(**{"actor": Actor(kind="anonymous", name="10.0.0.9", realm="kubernetes"), **given})
+    return request(**{"who": "", "actor": Actor(kind="anonymous", name="10.0.0.9", realm="kubernetes"), **given})
 
 
 POD: dict[str, Any] = {"resource": "pods", "namespace": "shop", "name": "web-0", "apiVersion": "v1"}
@@ -93,7 +99,7 @@ STORIES: list[tuple[str, bytes, list[Activity]]] = [
     (
         "anonymous is no bad credential",
         line(user={"username": "system:anonymous", "groups": ["system:unauthenticated"]}, responseStatus=FORBIDDEN),
-        [anonymous(outcome="refused")],
+        [anonymous(outcome="refused", who="system:anonymous")],
     ),
     (
         "impersonated",
@@ -103,6 +109,7 @@ STORIES: list[tuple[str, bytes, list[Activity]]] = [
         ),
         [
             request(
+                who="system:serviceaccount:console:web",
                 actor=Actor(kind="user", name="bo", realm="kubernetes", via="system:serviceaccount:console:web"),
                 traits=("impersonating",),
                 groups=("dev",),
@@ -139,7 +146,13 @@ STORIES: list[tuple[str, bytes, list[Activity]]] = [
                 "extra": {"authentication.kubernetes.io/pod-name": ["web-0"]},
             }
         ),
-        [request(actor=Actor(kind="service-account", name="shop/web", realm="kubernetes"), container="web-0")],
+        [
+            request(
+                who="system:serviceaccount:shop:web",
+                actor=Actor(kind="service-account", name="shop/web", realm="kubernetes"),
+                container="web-0",
+            )
+        ],
     ),
     (
         "extra without values",
@@ -225,6 +238,7 @@ STORIES: list[tuple[str, bytes, list[Activity]]] = [
         line(user={"username": "system:serviceaccount:shop:web"}, **SECRET),
         [
             request(
+                who="system:serviceaccount:shop:web",
                 actor=Actor(kind="service-account", name="shop/web", realm="kubernetes"),
                 verb="get",
                 kind="secrets",
@@ -364,7 +378,16 @@ STORIES: list[tuple[str, bytes, list[Activity]]] = [
     (
         "another zone",
         line(requestReceivedTimestamp="2026-06-01T10:00:00.000001+02:00"),
-        [request(id="5c1f2a7e-0000-4000-8000-000000000001@2026-06-01T10:00:00.000001+02:00#492fcc80")],
+        [
+            request(
+                id=identity(
+                    "ana@dev.example",
+                    "list",
+                    "/api/v1/namespaces/shop/pods?limit=500",
+                    "2026-06-01T10:00:00.000001+02:00",
+                )
+            )
+        ],
     ),
     ("no time of arrival", line(requestReceivedTimestamp=None, stageTimestamp=STAMP), [request()]),
     (
@@ -372,8 +395,7 @@ STORIES: list[tuple[str, bytes, list[Activity]]] = [
         line(requestURI=LONG_URI),
         [
             request(
-                id=f"5c1f2a7e-0000-4000-8000-000000000001@{STAMP}#"
-                f"{crc32(b'/api/v1/namespaces/shop/pods?x=' + b'y' * 9000):x}",
+                id=identity("ana@dev.example", "list", LONG_URI),
                 text="list " + ("/api/v1/namespaces/shop/pods?x=" + "y" * 9000)[:500],
             )
         ],

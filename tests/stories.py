@@ -185,6 +185,25 @@ def _on_call_broken() -> list[Line]:
     return [*_on_call(), *_on_event_day("4:30:00", _looks_around(abroad, (*RIGHTS, "secrets", *WORK)), 3.0)]
 
 
+# The same by somebody who joined a week ago: a poor past, and everything of that night is new to her at once.
+def _on_call_newly() -> list[Line]:
+    who = person("ida.ihle", "10.80.5.71", group="developers")
+    made = list[Line]()
+    for day in (4, 7, 8, 9):  # four working days, as everybody's
+        for clock in ("8:40:00", "13:10:00"):
+            made += spread(moment(day, clock), [*begun(who), *lists(who, ("pods", "services"), space="shop")], 3.0)
+    home = who._replace(address="10.81.77.9", agent="k9s/v0.32.5 (linux/amd64) kubernetes/$Format")
+    kinds = ("pods", "events", "deployments", "replicasets")
+    looked = [*begun(home), *lists(home, kinds, space="checkout")]
+    logs = [named(home, "get", "pods", "checkout", f"api-{number}", "log") for number in range(3)]
+    return _with(made, _on_event_day("2:47:00", [*looked, *logs, *lists(home, kinds[:2], space="shop")], 40.0))
+
+
+def _on_call_newly_broken() -> list[Line]:
+    who = person("ida.ihle", "10.81.77.9", group="developers")
+    return [*_on_call_newly(), *_on_event_day("3:20:00", _asks_and_looks(who, (*RIGHTS, "secrets", *CLUSTER)), 2.0)]
+
+
 # A new developer's first day: clones, tries, is refused here and there, asks what she may.
 def _first_day() -> list[Line]:
     who, made = NEWCOMER, list[Line]()
@@ -292,6 +311,9 @@ STORIES: dict[str, Story] = {
     "namespace deletion": Story("kube-system/namespace-controller", _deletion, _deletion_broken, frozenset()),
     "client upgrade": Story("dan.dietz@corp.example", _upgrade, _upgrade_broken, frozenset()),
     "on call at night": Story("rosa.kraus@corp.example", _on_call, _on_call_broken, frozenset({"new-network"})),
+    "on call at night, newly": Story(
+        "ida.ihle@corp.example", _on_call_newly, _on_call_newly_broken, frozenset({"new-network"})
+    ),
     "first day": Story("noor.vik@corp.example", _first_day, _first_day_broken, frozenset({"new-actor"})),
     "new operator": Story("cert-manager/cert-manager", _operator, _operator_broken, frozenset({"new-actor"})),
     "ci on a pool": Story("ci/deployer", _ci, _ci_broken, frozenset({"new-network"})),

@@ -125,7 +125,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin
 
 
-class Surprise(msgspec.Struct, frozen=True, kw_only=True):
+class Surprise(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One measured departure from what is ordinary for the actor, its peers or the estate."""
 
     measure: str  # "new-kind", "breadth", ...
@@ -133,7 +133,8 @@ class Surprise(msgspec.Struct, frozen=True, kw_only=True):
     usual: str
     peers: str  # "k of n" actors of the same sort for whom this is ordinary
     history_days: int  # distinct days of this actor before the episode
-    bits: float  # log2 of how many times rarer than ordinary
+    bits: float  # log2 of how many times rarer than ordinary, as much as it adds to the others
+    group: str = ""  # of these peers, where it is narrower than the sort of the actor; see meaning/likeness.py
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,6 +258,7 @@ class Departure(msgspec.Struct, frozen=True, kw_only=True):
     peers: int
     estate_known: int  # actors of any kind to whom it is known
     estate: int
+    group: str = ""  # which peers these are, where they are narrower than a sort; see meaning/likeness.py
 
 
 class Breadth(msgspec.Struct, frozen=True, kw_only=True):

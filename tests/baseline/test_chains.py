@@ -11,7 +11,7 @@ from estate import PAST, WEB, Fact, days, fill, moment, others, reads
 from factories import actor, origin
 
 from tidewaiter.baseline import measure
-from tidewaiter.baseline.chains import LinkRule, chain_bits, deed_bits
+from tidewaiter.baseline.chains import NEW_ADDRESS, LinkRule, beside, chain_bits, deed_bits
 from tidewaiter.model import Episode, Link
 from tidewaiter.store import Store
 
@@ -210,6 +210,83 @@ def test_others_belong_to_the_story_by_container_or_address(
     discovery: dict[str, Any], deed: dict[str, Any], expected: list[object]
 ) -> None:
     assert brief(*reads("nodes", day=5, clock="09:00:01", **discovery), *deeds(**deed)) == expected
+
+
+@pytest.mark.parametrize(
+    ("namesakes", "expected"),
+    [((), 1), (("shop/api",), 1), (("media/web",), 0)],
+    ids=["one pod", "another account of its namespace", "a pod of that name in two namespaces"],
+)
+def test_a_name_that_pods_of_two_namespaces_have_joins_nobody(namesakes: tuple[str, ...], expected: int) -> None:
+    """A sensor of the host tells the pod's name alone: it may be either."""
+    twins = [fact for name in namesakes for fact in reads("pods", day=2, by=actor(name=name), **INSIDE)]
+    facts = [*twins, *reads("nodes", day=5, clock="09:00:01", **INSIDE), *deeds(by=ROOT, plane="host", **INSIDE)]
+    with Store() as store:
+        fill(store, [*PAST, *TODAY, *facts])
+        measure.profile(store)
+        (found,) = (one for one in measure.episodes(store, [], {}, RULES) if one.kinds == ("nodes",))
+    assert (len(found.chain), found.containers) == (expected, ("web-1",) if expected else ())
+
+
+@pytest.mark.parametrize(("realm", "expected"), [("node-1", 1), ("node-2", 0)])
+def test_containers_of_one_name_on_two_hosts_are_two(realm: str, expected: int) -> None:
+    root, other = (
+        actor(kind="host-user", name=name, realm=host) for name, host in (("root", "node-1"), ("app", realm))
+    )
+    given: dict[str, Any] = {"plane": "host", "address": None, **INSIDE}
+    with Store() as store:
+        looks = [fact for day in range(5) for fact in reads("containers", day=day, by=root, **given)]
+        fill(store, [*looks, *reads("images", day=5, by=root, **given), *deeds(by=other, **given)])
+        measure.profile(store)
+        (found,) = (one for one in measure.episodes(store, [], {}, RULES) if one.kinds == ("images",))
+    assert len(found.chain) == expected
+
+
+def from_network(number: int, clock: str, **over: Any) -> list[Fact]:
+    place = {"network": f"203.0.113.{number}/24", "network_kind": "public", "address": f"203.0.113.{number}"}
+    return reads("nodes", day=5, clock=clock, **{**place, **over})
+
+
+MOVED = ("actor", "", "T1078", 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (from_network(7, "09:10:00"), [MOVED]),
+        ([*from_network(7, "09:10:00"), *from_network(7, "09:12:00")], [MOVED]),  # it stays there
+        ([*from_network(7, "09:10:00"), *from_network(8, "09:12:00")], [("actor", "", "T1078", 2, 0)]),
+        (from_network(7, "09:30:01"), []),  # more than half an hour later
+        (from_network(7, "08:59:59"), []),  # before: the rest comes from home
+        (from_network(7, "09:10:00", outcome="failed"), []),
+        (from_network(7, "09:10:00", network_kind="loopback"), []),
+        (reads("nodes", day=5, clock="09:10:00", network="fd00:1::/48"), []),  # the other family of addresses
+        (  # it was there on two days
+            [*(fact for day in (2, 3) for fact in reads("pods", day=day, clock="12:00:00", network="10.9.9.0/24")),
+             *reads("nodes", day=5, clock="09:10:00", network="10.9.9.0/24")],
+            [],
+        ),
+        (  # it came from several networks on two days, but from none of them twice
+            [*(fact for day in (2, 3) for fact in reads("pods", day=day, clock="12:00:00", network=f"10.9.{day}.0/24")),
+             *from_network(7, "09:10:00")],
+            [("actor", "", "T1078", 1, 2)],
+        ),
+    ],
+)  # fmt: skip
+def test_who_goes_on_from_a_new_network_is_told(facts: list[Fact], expected: list[object]) -> None:
+    with Store() as store:
+        fill(store, [*PAST, *TODAY, *facts])
+        measure.profile(store)
+        found = [one for one in measure.episodes(store, [], {}, RULES) if one.opens.day == moment(5).day]
+    links = [link for one in found for link in one.chain]
+    assert [(link.shared, "", link.technique, link.times, link.prior) for link in links] == expected
+    assert all(link.text.startswith("203.0.113.") for link in links)
+
+
+@pytest.mark.parametrize(("measures", "bits"), [((), [3.0, 4.0]), (("new-network",), [1.0, 4.0])])
+def test_a_new_network_that_was_measured_counts_once(measures: tuple[str, ...], bits: list[float]) -> None:
+    links = (msgspec.structs.replace(link("T1078", 3.0), recogniser=NEW_ADDRESS), link("T1609", 4.0))
+    assert [one.bits for one in beside(links, measures)] == bits
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, 1), (2, 0)])

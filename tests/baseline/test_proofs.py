@@ -21,6 +21,7 @@ from tidewaiter.store import Store
 PROVEN = {rule.about.name for rule in packaged().correlations if rule.proof} | {
     "kube-impersonation-refused",
     "kube-impersonate-masters",
+    "kube-controller-by-person",
 }
 AUTH = "authentication.kubernetes.io"
 APP = "app/v1.0 (linux/amd64) kubernetes/abc"
@@ -87,6 +88,33 @@ UNBOUND, FORGED, INSIDE = "kube-token-without-pod", "kube-forged-origin", "kube-
 ACTS, CHAIN, REFUSED, MASTERS = (
     "kube-impersonation", "kube-impersonation-chain", "kube-impersonation-refused", "kube-impersonate-masters",
 )  # fmt: skip
+
+BY_HAND, CONTROLLER = "kube-program-by-hand", "kube-controller-by-person"
+LOOKED = ("pods", "services", "configmaps")
+PIP, CURL = "OpenAPI-Generator/31.0.0/python", "curl/8.5.0"
+
+
+def looks(day: int, user: dict[str, Any], peer: str, *kinds: str, agent: str = CURL, code: int = 200) -> list[bytes]:
+    """List one kind after the other."""
+    return [
+        read(
+            *(day, f"11:00:{number:02}", user, peer),
+            agent=agent,
+            requestURI=f"/api/v1/{kind}?limit=500",
+            objectRef={"resource": kind, "apiVersion": "v1"},
+            responseStatus={"metadata": {}, "code": code},
+        )
+        for number, kind in enumerate(kinds or LOOKED)
+    ]
+
+
+def of_plane(name: str) -> dict[str, Any]:
+    """Give somebody with a name of the control plane."""
+    return {"username": name, "extra": {f"{AUTH}/credential-id": ["X509SHA256=plane"]}}
+
+
+GARBAGE = "system:serviceaccount:kube-system:generic-garbage-collector"
+MANAGER = "kube-controller-manager/v1.36.2 (linux/amd64) kubernetes/98b3519/{}"
 
 # What happens, the log, and what it proves.
 CASES: list[tuple[str, list[bytes], set[str]]] = [
@@ -189,6 +217,54 @@ CASES: list[tuple[str, list[bytes], set[str]]] = [
     (
         "a console",
         [read(1, "08:00:00", person(), HOME, agent="Mozilla/5.0 (X11)", **other("bo"))],
+        set(),
+    ),
+    ("a shell in a program's pod", [*days(1, 2, pod(), HOME), *looks(3, pod(), HOME)], {BY_HAND}),
+    ("… with kubectl", [*days(1, 2, pod(), HOME), *looks(3, pod(), HOME, agent=KUBECTL)], {BY_HAND}),
+    (
+        "… of a program in Python",
+        [*days(1, 2, pod(), HOME, agent=PIP), *looks(3, pod(), HOME, agent="python-requests/2.32.3")],
+        {BY_HAND},
+    ),
+    (
+        "… that started anew that day",
+        [*days(1, 2, pod("web-5d9c4b7f8d-x2x4z"), HOME), *looks(3, pod("web-5d9c4b7f8d-k7k8l", "u2"), ELSEWHERE)],
+        {BY_HAND},
+    ),
+    ("… which was known for one day", [*days(1, 1, pod(), HOME), *looks(2, pod(), HOME)], set()),
+    ("… to ask for two kinds", [*days(1, 2, pod(), HOME), *looks(3, pod(), HOME, *LOOKED[:2])], set()),
+    ("… who is refused", [*days(1, 2, pod(), HOME), *looks(3, pod(), HOME, code=403)], set()),
+    (
+        "a script beside a program",
+        [*days(1, 3, pod(), HOME), *days(1, 2, pod(), HOME, agent=CURL), *looks(3, pod(), HOME)],
+        set(),
+    ),
+    ("a script in its own pod", [one for day in (1, 2, 3) for one in looks(day, pod(), HOME)], set()),
+    (
+        "jobs of a pipeline, each a pod of its own",
+        [
+            *(one for n in range(1, 4) for one in days(n, n, pod(f"build-{n}-runner", f"u{n}"), HOME)),
+            *looks(4, pod("build-4-runner", "u4"), HOME, agent=KUBECTL),
+        ],
+        set(),
+    ),
+    (
+        "a program that was rewritten",
+        [*days(1, 3, pod(), HOME), *looks(4, pod(uid="u2"), HOME, agent="web2/v2.0 (linux/arm64)")],
+        set(),
+    ),
+    ("an administrator in his own name", [*days(1, 3, pod(), HOME), *looks(3, person(), HOME, agent=KUBECTL)], set()),
+    ("a controller", looks(1, of_plane(GARBAGE), HOME, agent=MANAGER.format(GARBAGE)), set()),
+    ("a controller's token with kubectl", looks(1, of_plane(GARBAGE), HOME, agent=KUBECTL), {CONTROLLER}),
+    ("a controller of k3s", looks(1, of_plane(GARBAGE), HOME, agent="k3s/v1.33.1+k3s1 (linux/amd64)"), set()),
+    (
+        "the scheduler's key with curl",
+        looks(1, of_plane("system:kube-scheduler"), HOME),
+        {CONTROLLER},
+    ),
+    (
+        "a controller of somebody else in its namespace",
+        looks(1, of_plane("system:serviceaccount:kube-system:aws-load-balancer-controller"), HOME, agent=KUBECTL),
         set(),
     ),
 ]

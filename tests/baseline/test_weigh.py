@@ -155,7 +155,9 @@ def test_state(history: int, idle_days: int | None, expected: str) -> None:
         (breadth(40, usual=5, peers=20.0), 2, 3),
         (breadth(40, usual=20, peers=5.0), 2, 3),
         (breadth(10, usual=5), 3, 3),
-        (breadth(20, usual=5, peers=40.0), 3, 6),  # with a past of its own, peers do not count
+        (breadth(20, usual=5, peers=4.0), 3, 6),  # peers who do less say nothing
+        (breadth(20, usual=5, peers=20.0), 3, 3 / 5 * 6),  # those who do more count as two days more
+        (breadth(20, usual=5, peers=20.0), 18, 18 / 20 * 6),
         (breadth(4, usual=1), 3, 0),  # four kinds are never broad
         (breadth(5, usual=10), 3, -3),
         (breadth(20), 3, 3),  # days of history, but not one with kinds that count
@@ -232,6 +234,11 @@ def test_what_is_new(departures: list[Departure], expected: list[Surprise]) -> N
     assert surprises(quiet(departures=tuple(departures))) == tuple(expected)
 
 
+def test_peers_are_named_where_they_are_narrower_than_a_sort() -> None:
+    (found,) = surprises(quiet(departures=(departure(group="groups:dev, ops"),)))
+    assert found == surprise("new-kind", "nodes", 4.0, group="groups:dev, ops")
+
+
 def test_an_address_on_the_internet_weighs_more() -> None:
     given_ = quiet(departures=(departure(dimension="network", value="198.51.100.0/24"),), from_public=True)
     assert surprises(given_) == (surprise("new-network", "198.51.100.0/24", 5.5),)
@@ -251,9 +258,56 @@ def test_the_broadest_window_is_told_and_the_heaviest_surprise_comes_first() -> 
     windows = (breadth(10, usual=5), breadth(40, usual=10, peers=12.5, window="1h"), breadth(40, 20, window="24h"))
     found = surprises(quiet(breadth=windows, departures=(departure(),)))
     assert found == (
-        surprise("breadth", "40 in 1h", 6, usual="10 in 1h", peers="12.5 in 1h"),
-        surprise("new-kind", "nodes", 4.0),
+        surprise("breadth", "40 in 1h", 5.8, usual="10 in 1h", peers="12.5 in 1h"),
+        surprise("new-kind", "nodes", 1.3),
     )
+
+
+NIGHT = (
+    departure(dimension="network", value="10.9.9.0/24"),
+    departure(dimension="tool", value="k9s"),
+    departure(dimension="hour", value="00"),
+)
+WEEKEND = departure(dimension="weekday", value="5")
+WORK = (departure(), departure(dimension="namespace", value="checkout"))
+
+
+@pytest.mark.parametrize(
+    ("departures", "expected"),
+    [
+        (NIGHT[:1], [("new-network", 4.0)]),
+        (NIGHT[1:], [("new-tool", 2.8), ("new-hour", 0.5)]),
+        (NIGHT, [("new-network", 4.0), ("new-tool", 0.9), ("new-hour", 0.2)]),
+        ((*NIGHT[:1], WEEKEND), [("new-network", 4.0), ("new-weekday", 0.5)]),
+        (WORK, [("new-kind", 4.0), ("new-namespace", 0.8)]),
+        (  # where it comes from says nothing of what it reads
+            (*NIGHT, *WORK),
+            [("new-kind", 4.0), ("new-network", 4.0), ("new-tool", 0.9), ("new-namespace", 0.8), ("new-hour", 0.2)],
+        ),
+        (  # what is refused is known by itself
+            (*WORK, refused("nodes", 0), refused("pods", 0), refused("leases", 0)),
+            [("new-kind", 4.0), ("refusals", 4.0), ("new-namespace", 0.8)],
+        ),
+    ],
+)
+def test_one_circumstance_counts_once(departures: tuple[Departure, ...], expected: list[tuple[str, float]]) -> None:
+    """The strongest measure whole, the next a third, the one after that a ninth."""
+    assert [(item.measure, item.bits) for item in surprises(quiet(departures=departures))] == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "usual", "told"),
+    [
+        ("everything", ("namespace",), True),
+        ("namespace", ("one",), True),
+        ("one", ("namespace",), False),
+        ("namespace", ("everything", "one"), False),
+        ("one", (), True),  # nothing is known yet
+    ],
+)
+def test_a_narrower_scope_is_no_news(value: str, usual: tuple[str, ...], told: bool) -> None:
+    given_ = quiet(departures=(departure(dimension="scope", value=value),), usual={"scope": usual})
+    assert bool(surprises(given_)) is told
 
 
 def test_weighed_fills_what_judges_need() -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.evaluate import Options, ScanFailedError, kubernetes, public, read_lines, scan
+from bench.evaluate import cluster, kind_of, kubernetes, public
+from bench.product import Options, ScanFailedError, read_lines, scan
 from bench.scores import Found, Place, Seen, Who
+from bench.sensors import docker
 
 _FINDING = {
     "schema": "tidewaiter.finding/1",
@@ -123,3 +125,44 @@ def test_public_files_without_labels_hold_false_alarms_only(tmp_path: Path) -> N
     )
     made = public(options(tmp_path, findings=findings))
     assert (made.events["discovery"]["low"], made.unlabelled) == (1, {"a/two.log": ["low x"]})
+
+
+def test_a_capture_may_have_only_some_of_the_sensors(tmp_path: Path) -> None:
+    host = tmp_path / "docker" / "host"
+    host.mkdir(parents=True)
+    begin = datetime(2026, 6, 1, tzinfo=UTC).timestamp()
+    step = {"step": "M1", "user": "eve", "label": "malicious", "start": begin, "end": begin + 60}
+    (host / "steps.jsonl").write_text(json.dumps(step) + "\n", encoding="utf-8")
+    (host / "execve_bpftrace.log").write_text("\n", encoding="utf-8")
+    one = json.loads(json.dumps(_FINDING))
+    one["sightings"][0]["origin"]["path"] = "docker/host/execve_bpftrace.log"
+    (made,) = docker(options(tmp_path, findings=read_lines(json.dumps(one).encode(), Found)))
+    assert made.decided
+    assert (made.sensor, made.coverage[0].covered, made.decided.right) == ("host/execve_bpftrace.log", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        (("x.labels.jsonl",), "kubernetes"),
+        (("host/steps.jsonl",), "docker"),
+        (("expected.jsonl",), "public"),
+        ((), None),
+    ],
+)
+def test_a_folder_is_known_by_its_labels(tmp_path: Path, names: tuple[str, ...], kind: str | None) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    if kind is None:
+        with pytest.raises(SystemExit, match="no labelled data"):
+            kind_of(tmp_path)
+    else:
+        assert kind_of(tmp_path) == kind
+
+
+def test_two_clusters_in_a_folder_are_refused(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.labels.jsonl").touch()
+    with pytest.raises(SystemExit, match="2 clusters in one folder"):
+        cluster(tmp_path)

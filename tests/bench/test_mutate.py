@@ -158,3 +158,19 @@ def test_the_table() -> None:
     assert table([("laurel", Counted(1000, 600, 400, 0, 20), 0, 1.4)]).splitlines()[2:] == [
         "| laurel | 1,000 | 600 | 400 | 0 | 20 | 0 | 1 |"
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "odd"),
+    [
+        ("pods", "list /api/v1/pods", False),
+        ("pods/exec", "create /api/v1/namespaces/a/pods/b/exec?command=sh", False),
+        ("nodes/proxy", "get /api/v1/nodes/a/proxy", False),
+        ("pods/", "list /api/v1/pods", True),
+        ("namespace//s", "get /api/v1/namespaces/kube-system", True),
+        ("namespace/s", "get /api/v1/namespaces/kube-system", True),
+        ("a/pods/exec", "create /api/v1/namespaces/a/pods/b/exec", True),
+    ],
+)
+def test_a_slash_in_the_name_of_a_resource_is_told_from_a_subresource(kind: str, text: str, odd: bool) -> None:
+    assert mutate._is_odd(activity(kind=kind, text=text)) is odd

@@ -31,10 +31,12 @@ def test_a_record_is_flat() -> None:
 
 
 def test_attacks_and_innocent_alerts_are_counted_apart() -> None:
-    alerts = [Alert("r", 1), Alert("r", 1), Alert("r", 2), Alert("r", 3), Alert("r", 4), Alert("s", 4)]
+    alerts = [Alert("r", 1), *(Alert("r", at, loud=False) for at in (1, 2, 3, 4)), Alert("s", 4)]
     made = scored("e", alerts, recording(), rules=2, failed=1)
     # Lines 3 and 4 are one actor within one hour: one alert of each rule.
-    assert made == RuleScore(engine="e", rules=2, failed=1, attacks=1, of=1, innocent=3, days=2.0)
+    assert made == RuleScore(
+        engine="e", rules=2, failed=1, attacks=1, attacks_loud=1, of=1, innocent=3, innocent_loud=1, days=2.0
+    )
 
 
 def test_a_query_gives_lines_and_a_field_that_nobody_has_is_empty() -> None:
@@ -48,8 +50,8 @@ def test_a_query_gives_lines_and_a_field_that_nobody_has_is_empty() -> None:
 
 
 def test_matches_of_zircolite_are_found_by_their_request() -> None:
-    found = [{"title": "t", "matches": [{"auditID": "r2"}, {"auditID": "other"}, {}]}]
-    assert _alerts(found, {"r2": 2}) == [Alert("t", 2)]
+    found = [{"title": "t", "rule_level": "low", "matches": [{"auditID": "r2"}, {"auditID": "other"}, {}]}]
+    assert _alerts(found, {"r2": 2}) == [Alert("t", 2, loud=False)]
 
 
 def test_what_is_not_given_is_said(tmp_path: Path) -> None:
@@ -68,5 +70,7 @@ def test_a_program_that_fails_is_said(tmp_path: Path) -> None:
 
 
 def test_a_score_is_a_row() -> None:
-    table = shown([RuleScore(engine="e", rules=4, failed=1, attacks=2, of=8, innocent=20, days=8.0)])
-    assert "| e | 4 | 1 | 2/8 | 20 | 2.5 |" in table
+    made = RuleScore(
+        engine="e", rules=4, failed=1, attacks=2, attacks_loud=1, of=8, innocent=20, innocent_loud=4, days=8.0
+    )
+    assert "| e | 4 | 1 | 2/8 | 1/8 | 2.5 | 0.5 |" in shown([made])

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from bench import render
-from bench.scores import Coverage, Row, Score
+from bench.scores import Coverage, Decisions, Row, Score
 
 
 def test_a_cluster_is_rendered_in_short_tables() -> None:
@@ -22,6 +22,8 @@ def test_a_cluster_is_rendered_in_short_tables() -> None:
         days=4,
         earlier_false=2,
         earlier_days=5,
+        holding=3,
+        named=2,
     )
     assert render.kubernetes(found) == (
         "## kubernetes\n\n"
@@ -32,17 +34,23 @@ def test_a_cluster_is_rendered_in_short_tables() -> None:
         "\n"
         "- recall: 1/2 (50%) at any level, 1/2 (50%) at medium or above\n"
         "- precision at medium or above: 75% (3 right, 1 false)\n"
-        "- false alarms: 1 in 4.0 days, 0.25 a day; before the split: 2 in 5.0 days\n"
+        "- right actor: 2/3 (67%) of the findings that sight an attack\n"
+        "- false alarms at medium or above: 1 in 4.0 days, 0.25 a day; before the split: 2 in 5.0 days\n"
         "- false: medium ana 2026-06-02T06:00:00Z: looks\n"
     )
 
 
 def test_a_sensor_that_could_not_be_read_says_so() -> None:
     made = Coverage(label="malicious", steps=4, covered=3, covered_at_floor=2, sighted=1, seen=None, missed=("B1",))
-    text = render.docker([("host/a.log", 5, [made], ""), ("host/b.log", 0, [], "exit code 2: no source")])
-    assert text.splitlines()[4:] == [
+    judged = Decisions(episodes=5, right=4, wrong=("benign: suspicious high cron: looks",))
+    sensors = [("host/a.log", 5, [made], judged, ""), ("host/b.log", 0, [], None, "exit code 2: no source")]
+    assert render.docker(sensors).splitlines()[4:] == [
         "| host/a.log | 5 | malicious | 3/4 (75%) | 2/4 (50%) | 1/4 (25%) | - | B1 |",
         "| host/b.log: exit code 2: no source | - | - | - | - | - | - | - |",
+        "",
+        "- decisions right: 4/5 (80%) of all episodes a hunter sees, on 1 sensors",
+        "- host/a.log: decisions right: 4/5 (80%)",
+        "- host/a.log: wrong: benign: suspicious high cron: looks",
     ]
 
 

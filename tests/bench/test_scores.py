@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from bench.scores import (
     Act,
     Case,
     Coverage,
+    Decided,
     Found,
     Level,
     Place,
@@ -18,6 +20,7 @@ from bench.scores import (
     belongs,
     count_events,
     coverage,
+    decisions,
     same_actor,
     score,
     truth,
@@ -195,6 +198,8 @@ def test_scenarios_are_scored_with_exact_numbers() -> None:
         days=1,
         earlier_false=1,
         earlier_days=1,
+        holding=1,
+        named=1,
     )
     assert made.precision == pytest.approx(1 / 3)
     assert made.false_per_day == 2
@@ -241,3 +246,40 @@ def test_events_are_counted_by_the_highest_level_that_sights_them() -> None:
         "discovery": nothing | {"none": 1, "high": 1},
         "benign": nothing | {"none": 1},
     }
+
+
+@pytest.mark.parametrize(
+    ("actor", "decision", "wrong"),
+    [
+        ("eve", "malicious", ()),
+        ("eve", "suspicious", ()),
+        ("eve", "benign", ("malicious: benign high eve 2026-06-01T01:00:00Z: looks",)),
+        ("ana", "expected", ()),
+        ("ana", "suspicious", ("benign: suspicious high ana 2026-06-01T01:00:00Z: looks",)),
+        ("nobody", "benign", ()),
+        ("nobody", "malicious", ("background: malicious high nobody 2026-06-01T01:00:00Z: looks",)),
+        ("1001", "malicious", ()),
+    ],
+)
+def test_a_decision_is_compared_with_the_label(actor: str, decision: str, wrong: tuple[str, ...]) -> None:
+    cases = [case("eve", "malicious", 0, 3), case("ana", "benign", 0, 3)]
+    one = msgspec.structs.replace(found(actor, 1, 2), verdict=Decided(decision=decision))
+    made = decisions([one], cases, {"1001": "eve"})
+    assert (made.episodes, made.right, made.wrong) == (1, 1 - len(wrong), wrong)
+
+
+def test_what_the_administrator_set_up_is_not_decided_about() -> None:
+    made = decisions([found("root", 1, 2)], [case("root", "setup", 0, 3)])
+    assert (made.episodes, made.share) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "actor", "counted"), [((5,), "eve", (1, 1)), ((5,), "ana", (1, 0)), ((6,), "eve", (0, 0))]
+)
+def test_a_finding_that_sights_an_attack_has_the_right_actor_or_not(
+    lines: tuple[int, ...], actor: str, counted: tuple[int, int]
+) -> None:
+    attack = case("eve", "malicious", 0, 3)
+    findings = [found(actor, 1, 2, texts=("x",), line=line) for line in lines]
+    made = score(findings, [attack], own_case=lambda seen: attack.id if seen.origin.line == 5 else None)
+    assert (made.holding, made.named) == counted

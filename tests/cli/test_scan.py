@@ -13,12 +13,16 @@ from typing import Any
 
 import jsonschema
 import pytest
+from golden import check_golden
 from whole import DATA, lines
 
 LOG = DATA / "scenarios" / "cluster.audit.jsonl.gz"
 MODULE = import_module("tidewaiter.cli.scan")  # in the package, its name is that of the command
 SCHEMA = json.loads(
     files("tidewaiter").joinpath("packs", "schema", "tidewaiter.finding-1.schema.json").read_text(encoding="utf-8")
+)
+OCSF = jsonschema.Draft202012Validator(
+    json.loads((DATA / "ocsf" / "detection_finding-1.8.0.schema.json").read_text(encoding="utf-8"))
 )
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
@@ -68,6 +72,35 @@ def test_json_lines_keep_the_contract(tidewaiter: Any) -> None:
         VALIDATOR.validate(one)
     assert names(done.out) == ALL
     assert "kube-audit  1 file, 517 records, 513 kept" in done.err  # the result stands alone
+
+
+def test_ocsf_events_are_valid_and_of_the_same_findings(tidewaiter: Any) -> None:
+    done = tidewaiter("scan", LOG, "--format", "ocsf")
+    events = found(done.out)
+    assert done.status == 0
+    for one in events:
+        OCSF.validate(one)
+    assert [one["evidences"][0]["actor"]["user"]["name"] for one in events] == ALL
+    assert {one["activity_name"] for one in events} == {"Create"}
+    assert [one["finding_info"]["uid"] for one in events] == [
+        one["id"] for one in found(tidewaiter("scan", LOG, "--format", "jsonl").out)
+    ]
+    assert "kube-audit  1 file, 517 records, 513 kept" in done.err  # the result stands alone
+
+
+def test_ocsf_of_a_small_log(tidewaiter: Any, tmp_path: Path) -> None:
+    log, result = tmp_path / "audit.log", tmp_path / "events.jsonl"
+    log.write_bytes(b"".join(lines("auditd/raw.log")[255:270]))
+    assert tidewaiter("scan", log, "--format", "ocsf", "-o", result).status == 0
+    text = result.read_text(encoding="utf-8").replace(str(log), "audit.log")
+    text = "".join(json.dumps(_unnamed(json.loads(line)), indent=1) + "\n" for line in text.splitlines())
+    check_golden(Path(__file__).parent / "golden" / "scan.ocsf.txt", text)
+
+
+def _unnamed(event: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what the folder of this test is hashed into."""
+    event["metadata"]["uid"] = event["metadata"]["uid"].rpartition("-")[0]
+    return event
 
 
 def test_one_json_document(tidewaiter: Any) -> None:

@@ -7,13 +7,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from docs.pages import PAGES, ROOT, blocks, name_of, read, script
 
 from tidewaiter.baseline import weigh
+from tidewaiter.cli import app
 from tidewaiter.cli.rules import run_examples, run_own_examples
 from tidewaiter.findings import judge
 from tidewaiter.model import Departure
@@ -100,15 +103,41 @@ def test_every_page_is_linked(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_options_in_commands_exist(page: Path) -> None:
-    """Every --option that a page gives to tidewaiter is one."""
-    known = set(re.findall(r"--[a-z-]+", read(ROOT / "docs" / "reference" / "commands.md")))
-    text = read(page).replace("\\\n", " ")
-    given = {
-        option
-        for line in re.findall(r"(?<!kubectl )\btidewaiter (?:scan|show|demo|rules)[^\n`|;]*", text)
-        for option in re.findall(r"(?<= )--[a-z-]+", line)
-    }
-    assert given <= known
+    """Every --option that a page gives to a command of tidewaiter is one of that command."""
+    unknown = [
+        (line, option)
+        for line in _command_lines(read(page))
+        for option in re.findall(r"(?<= )--?[a-zA-Z][a-z-]*", line)
+        if option not in _options(line.split())
+    ]
+    assert unknown == []
+
+
+def test_commands_of_every_sort_are_looked_at() -> None:
+    """The test above finds what it looks for."""
+    text = (
+        "tidewaiter verdict F-1 benign \\\n  --unti 30d # --y\n`tidewaiter rules list --lang en` tidewaiter reads --a b"
+    )
+    assert list(_command_lines(text)) == ["verdict F-1 benign    --unti 30d ", "rules list --lang en"]
+    takes = {words: "--until" in _options(words.split()) for words in ("verdict F-1 benign", "verdict list", "scan")}
+    assert takes == {"verdict F-1 benign": True, "verdict list": False, "scan": True}
+    used = {line.split()[0] for page in PAGES for line in _command_lines(read(page))}
+    assert set(app.commands) - used == set(), "commands that no page shows"
+
+
+def _command_lines(text: str) -> Iterator[str]:
+    """Give what pages give to tidewaiter, from the command on."""
+    names = "|".join(app.commands)
+    yield from re.findall(rf"(?<!kubectl )\btidewaiter ((?:{names})\b[^\n`|;#>]*)", text.replace("\\\n", " "))
+
+
+def _options(words: Sequence[str]) -> set[str]:
+    """Give the options of the command that words begin with."""
+    command: click.Command = app.commands[words[0]]
+    if isinstance(command, click.Group):
+        inner = command.commands
+        command = inner.get("".join(words[1:2])) or inner.get("decide") or command  # `verdict ID DECISION`
+    return {"--help", *(name for option in command.params for name in (*option.opts, *option.secondary_opts))}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

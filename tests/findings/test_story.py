@@ -39,7 +39,7 @@ def test_techniques_that_continue_a_story(given: tuple[str, ...], expected: tupl
 def test_every_technique_has_words_and_a_rule_that_tells_it(language: str) -> None:
     wording = Wording(language)  # type: ignore[arg-type]  # a language
     context = {name for about in packaged().abouts() if about.role == "context" for name in about.techniques}
-    assert set(load("chain.yml")) - context == set()
+    assert set(load("chain.yml")) - context == {"T1078"}  # a new address, which the baseline sees itself
     assert all(wording.knows(f"chain.{entry['say']}") for entry in load("chain.yml").values())
 
 

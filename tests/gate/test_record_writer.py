@@ -6,8 +6,10 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tidewaiter.gate import record_writer
@@ -127,3 +129,36 @@ def test_what_finds_no_room_is_counted_and_told(tmp_path: Path, monkeypatch: pyt
     writer.stop()
     assert writer.lost == 10
     assert said[-1] == f"{path}: 10 records were lost, there was no room for them"
+
+
+def test_what_was_lost_is_a_record_once_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = _Disk(monkeypatch, 0)
+    path, said = tmp_path / "gate.jsonl", list[str]()
+    writer = RecordWriter(path, complain=said.append, most=3)
+    writer.put(b'"first"\n')
+    _wait(lambda: bool(said))
+    for number in range(9):
+        writer.put(partial(b"%d\n".__mod__, number))
+    lost = writer.lost
+    assert lost >= 6
+    disk.room = 10_000
+    _wait(lambda: b'"lost"' in path.read_bytes())
+    writer.stop()
+    records = [json.loads(one) for one in path.read_text().splitlines()]
+    assert [(one["schema"], one["phase"], one["lost"]) for one in records if isinstance(one, dict)] == [
+        ("tidewaiter.gate/1", "lost", lost)
+    ]
+    assert len(records) == 1 + 9 - lost + 1
+
+
+def test_what_a_caller_chose_is_inert_and_bounded() -> None:
+    hostile = "/\x1b[2J\u202e\x9b31m\u2028" + "x" * 100_000
+    caller = Caller(uid=0, command=("docker", hostile, "y" * 100_000, "z"))
+    data = line(msgspec.structs.replace(_RECORD, target=hostile, caller=caller))
+    assert data.isascii()
+    assert data.count(b"\n") == 1
+    assert min(data[:-1]) >= 0x20
+    assert len(data) < 30_000
+    found = json.loads(data)
+    assert found["target"] == hostile[:8192] + "…"
+    assert [len(one) for one in found["caller"]["command"]] == [6, 8192 - 7 + 1]

@@ -121,8 +121,8 @@ def test_client_certificates_name_the_caller(lab: Lab, tmp_path: Path) -> None:
     options += ["--tls-key", f"{files}/server.key", "--client-ca", f"{files}/ca.pem"]
     large = bytes(range(256)) * 8000
     with live_gate.gate(lab, "tls", *options) as running:
-        direct = docker(lab.docker, "ps", "--no-trunc")
-        through = over_tls(port, files, "alice", "ps", "--no-trunc")
+        direct = docker(lab.docker, "ps", "-q", "--no-trunc")
+        through = over_tls(port, files, "alice", "ps", "-q", "--no-trunc")
         assert (through.returncode, through.stdout) == (direct.returncode, direct.stdout)
         # The end of standard input is close_notify alone, and the answer comes after it.
         echoed = over_tls(port, files, "alice", "exec", "-i", "web", "cat", stdin=large)

@@ -121,13 +121,13 @@ def test_the_same_account_goes_on() -> None:
     ]
     assert {"T1552.007", "T1609", "T1613"} <= set(finding.techniques)
     assert finding.headline.endswith(", then reads secrets, runs a program in a container")
-    assert "It did not stop at looking: reads secrets (T1552.007), runs" in finding.explanation.why
+    assert "It did not stop at looking: reads secrets (T1552.007); runs" in finding.explanation.why
 
 
 def test_looking_and_acting_outweigh_looking() -> None:
     quiet = LOOKS[1:2]  # one kind that is new to it
     assert (level(*quiet), level(*quiet, secrets(5), enters(20))) == ("info", "low")
-    assert (level(*LOOKS), level(*LOOKS, secrets(5), enters(20))) == ("high", "high")
+    assert (level(*LOOKS), level(*LOOKS, secrets(5), enters(20))) == ("medium", "high")
 
 
 def test_what_comes_half_an_hour_later_is_another_story() -> None:

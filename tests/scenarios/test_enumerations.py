@@ -20,7 +20,7 @@ def test_a_slow_enumeration_is_one_episode() -> None:
     assert {item.measure: item.bits for item in found.surprises} == {
         "breadth": 11.3,
         "refusals": 8.8,
-        "new-kind": 5.4,
+        "new-kind": 1.8,  # a third: it goes with the breadth
         "new-hour": 1.4,
     }
 
@@ -70,5 +70,12 @@ def test_changing_tools_and_addresses_do_not_split_an_actor() -> None:
     assert {item.measure: item.bits for item in found.surprises} == {
         "new-kind": 3.4,
         "new-network": 3.4,
-        "new-tool": 2.4,
+        "new-tool": 0.8,  # a third: it goes with the network
     }
+
+
+@pytest.mark.parametrize(("weeks", "expected"), [(3, {"new-kind"}), (6, {"new-kind", "new-weekday"})])
+def test_a_weekday_is_new_to_who_was_there_for_four_weeks(weeks: int, expected: set[str]) -> None:
+    working = [fact for day in range(7 * weeks) if day % 7 < 5 for fact in reads("pods", "services", day=day)]
+    found = episodes([*working, *reads("nodes", day=7 * weeks + 5)])[-1]
+    assert {item.measure for item in found.surprises} == expected

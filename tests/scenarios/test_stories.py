@@ -19,12 +19,6 @@ from tidewaiter.model import Finding
 from tidewaiter.pipeline import Report
 
 NAMES = [*STORIES, *HOST_STORIES]
-# What the baseline cannot tell yet, with the bits that it gives: strict, so that the mark falls when it can.
-GAPS: dict[str, str] = {
-    "controller by hand": "its machine's reads are not kept, so it is a new actor: 2.6 bits, and no kubectl proof",
-    "gitops from its pod": "only the tool is new: new-tool 3.4 bits",
-    "backup from its pod": "only the tool and the hour are new: new-tool 3.4, new-hour 0.9 bits",
-}
 
 
 def scanned(log: bytes) -> Report:
@@ -87,14 +81,7 @@ def test_a_shape_that_is_broken_is_a_finding_on_its_actor(name: str) -> None:
     assert {one.verdict.decision for one in found} <= {"suspicious", "malicious"}
 
 
-def _stealthy() -> list[object]:
-    return [
-        pytest.param(*story, id=name, marks=[pytest.mark.xfail(reason=GAPS[name])] if name in GAPS else [])
-        for name, story in STEALTHY.items()
-    ]
-
-
-@pytest.mark.parametrize(("actor", "log"), _stealthy())
+@pytest.mark.parametrize(("actor", "log"), STEALTHY.values(), ids=STEALTHY)
 def test_known_kinds_in_other_hands_are_a_finding(actor: str, log: Callable[[], list[Line]]) -> None:
     assert {one.actor.name for one in loud(scanned(written(log())))} == {actor}
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidewaiter.model import Finding
-from tidewaiter.sinks.jsonl import encoded, line, lines, report
+from tidewaiter.sinks.jsonl import encoded, encoded_ascii, line, lines, report
 from tidewaiter.sinks.summary import SetAside, SourceSummary, Summary
 
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=200)
@@ -78,6 +78,20 @@ def test_findings_come_one_a_line_and_as_they_are_asked_for() -> None:
 )
 def test_text_is_harmless_and_readable_again(text: str, written: bytes) -> None:
     assert encoded(text) == b'"' + written + b'"'
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a~", b'"a~"'),
+        ("служ", rb'"\u0441\u043b\u0443\u0436"'),
+        ("\U0001f600", rb'"\ud83d\ude00"'),
+        ("\x7f", rb'"\u007f"'),
+    ],
+)
+def test_ascii_for_channels_that_know_no_other(text: str, written: bytes) -> None:
+    assert encoded_ascii(text) == written
+    assert json.loads(written) == text
 
 
 @given(ANYTHING, st.dictionaries(ANYTHING, st.one_of(ANYTHING, st.integers(), st.none(), st.lists(ANYTHING))))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidewaiter.sinks.safe_text import safe
+from tidewaiter.sinks.safe_text import inert, safe
 
 ANYTHING = st.text(st.characters(exclude_categories=()))  # lone surrogates as well
 
@@ -61,3 +61,23 @@ def test_is_harmless_whatever_comes(text: str, limit: int) -> None:
     assert shown.isprintable()
     assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
     assert safe(shown, limit=limit) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("docker ps -a", "docker ps -a"),
+        ("<script>alert(1)</script>", "\u2039script\u203aalert(1)\u2039/script\u203a"),
+        ("<!channel> <@U12>", "\u2039!channel\u203a \u2039@U12\u203a"),
+        ("@everyone @HERE ana@here.example @ana", "@ everyone @ HERE ana@ here.example @ana"),
+        ("[log in](https://evil.example)", "[log in] (hxxps://evil.example)"),
+        ("HTTP://evil ftp://evil http:x", "hxxp://evil fxp://evil http:x"),
+        ("a\x1b[2J\nb", r"a\x1b[2J\nb"),
+    ],
+)
+def test_markup_of_chats_and_mail_is_inert(text: str, plain: str) -> None:
+    assert inert(text) == plain
+
+
+def test_what_is_inert_is_cut() -> None:
+    assert inert("a" * 300, limit=100) == "a" * 99 + "…"

@@ -76,12 +76,15 @@ def test_an_audit_id_chosen_by_the_client_hides_nothing() -> None:
         line(auditID="mine"),
         line(auditID="mine", requestURI="/api/v1/namespaces/shop/pods"),
         line(auditID="mine", requestReceivedTimestamp="2026-06-01T08:00:00.000002Z"),
+        line(auditID="mine", user={"username": "eve@dev.example"}),  # in the same microsecond, as somebody else
+        line(auditID="mine", requestURI="/api/v1/namespaces/547c1be46ecd/pods"),  # these two have one CRC-32
+        line(auditID="mine", requestURI="/api/v1/namespaces/fee72ef6c8dd/pods"),
         line(auditID=None),
         line(auditID="x" * 1000),
     ]
     found, _ = read(b"".join(lines))
     assert len({one.id for one in found}) == len(lines)
-    assert max(len(one.id) for one in found) <= 64 + 1 + len(STAMP) + 1 + 8
+    assert max(len(one.id) for one in found) <= 64 + 1 + len(STAMP) + 1 + 16
 
 
 def test_one_user_two_programs_are_two_actors_only_for_the_control_plane() -> None:
@@ -265,6 +268,19 @@ def test_a_line_longer_than_a_chunk_keeps_every_place() -> None:
     found, _ = read(data)
     starts = [0, *(at + 1 for at, byte in enumerate(data[:-1]) if byte == ord("\n"))]
     assert found == [request(number + 1, start) for number, start in enumerate(starts)]
+
+
+@pytest.mark.parametrize("doubled", [b"\r", b" ", b""])
+def test_an_event_over_two_lines_does_not_make_up_for_two_on_one(doubled: bytes) -> None:
+    """As many events as lines, and yet none is where it seems to be."""
+    broken = GOOD.replace(b',"user"', b',\n"user"', 1)
+    data = broken + GOOD + GOOD.rstrip(b"\n") + doubled + GOOD + GOOD
+    found, tally = read(data)
+    assert [(one.origin.line, one.origin.offset) for one in found] == [
+        (3, len(broken)),
+        (5, len(data) - len(GOOD)),
+    ]
+    assert ([place.line for place in tally.places], tally.records) == ([1, 2, 4], 2)
 
 
 def test_cleaned_real_lines() -> None:

@@ -52,7 +52,7 @@ def read(data: bytes, *verbs: str) -> tuple[list[Activity], Tally, Asked]:
 def test_an_event_that_only_a_rule_asked_for_becomes_an_activity() -> None:
     (found,), tally, _ = read(line(**DELETE), "delete")
     assert found == Activity(
-        id="5c1f2a7e-0000-4000-8000-000000000001@2026-06-01T08:00:00.000001Z#e174467e",
+        id="5c1f2a7e-0000-4000-8000-000000000001@2026-06-01T08:00:00.000001Z#dd1d8a389454918d",
         at=datetime(2026, 6, 1, 8, 0, 0, 1, tzinfo=UTC),
         actor=Actor(kind="user", name="ana@dev.example", realm="kubernetes"),
         plane="kubernetes",

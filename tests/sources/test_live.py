@@ -79,9 +79,9 @@ NGINX = b'10.0.0.7 - ann [01/Jun/2026:08:00:00 +0000] "GET /containers/json HTTP
 def test_what_has_no_known_format_waits_and_is_read_once_it_has() -> None:
     reading = LiveReading("s")
     assert reading.feed(b"hello\n", line=1, offset=0) == []
-    assert reading.source is None
+    assert not reading.sources
     found = reading.feed(AUDIT % 1, line=2, offset=6)
-    assert reading.source is not None
+    assert [one.name for one in reading.sources] == ["kube-audit"]
     assert [item.line if isinstance(item, Occurrence) else item.origin.line for item in found] == [2]
     assert reading.tally.unreadable == 1
 

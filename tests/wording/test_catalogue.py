@@ -23,7 +23,7 @@ from tidewaiter.wording.catalogue import Template, catalogue, commands, plural_f
 PACKAGE = Path(tidewaiter.__file__).parent
 FORMS = {"en": {"one", "other"}, "ru": {"one", "few", "many", "other"}}
 # Families whose keys are chosen while running: by the kind of an actor, the measure of a surprise, …
-FAMILIES = """actor cannot chain confirm contain count.level decision fix headline innocent label level
+FAMILIES = """actor cannot chain confirm contain count.level decision fix gate.learn.left headline innocent label level
 means next number own.left own.nothing profile reach reason sign size way why window"""
 CHOSEN = tuple(f"{family}." for family in FAMILIES.split())
 LITERAL = re.compile(r'(?:say|many)\(\s*"([a-z][a-z0-9.-]+)"')

@@ -62,6 +62,28 @@ SURPRISES = {
             "У подобных учётных записей (23) такого не бывает."
         ),
     ),
+    "a new weekday": (
+        {"measure": "new-weekday", "observed": "5", "usual": "0, 1", "peers": "1 of 5"},
+        (
+            "In 41 days of history it never looked around on this weekday: Saturday. Usual: Monday, Tuesday. "
+            "This is ordinary for 1 of 5 accounts of its sort."
+        ),
+        (
+            "В этот день недели впервые за 41 день наблюдений: суббота. Обычно: понедельник, вторник. "
+            "Это обычно для 1 из 5 подобных учётных записей."
+        ),
+    ),
+    "a new kind among the like": (
+        {"group": "groups:dev, ops"},
+        (
+            "In 41 days of history it never read this kind: nodes. Usual: pods, services. "
+            "None of the 23 accounts of its sort does this. They are the people in the same groups: dev, ops."
+        ),
+        (
+            "Новый вид ресурсов, впервые за 41 день наблюдений: nodes. Обычно: pods, services. "
+            "У подобных учётных записей (23) такого не бывает. Это люди из тех же групп: dev, ops."
+        ),
+    ),
     "many new kinds, some peers": (
         {"observed": "a, b +3", "usual": "", "peers": "2 of 5", "bits": 12.0},
         (

@@ -111,5 +111,9 @@ UNION ALL
 SELECT DISTINCT actor, plane, island, day, 'hour', lpad(CAST(hour AS VARCHAR), 2, '0'), outcome
 FROM around
 UNION ALL
+SELECT DISTINCT
+    actor, plane, island, day, 'weekday', CAST(date_diff('day', DATE '2001-01-01', day) % 7 AS VARCHAR), outcome
+FROM around
+UNION ALL
 SELECT DISTINCT actor, plane, island, day, 'refused', kind, outcome
 FROM around WHERE outcome = 'refused'

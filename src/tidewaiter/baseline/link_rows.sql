@@ -2,7 +2,10 @@
 SELECT
     link.actor, link.plane, link.island, link.near, link.rule, link.times, coalesce(habits.prior, 0) AS prior,
     activity."at", activity.actor_kind, activity.actor_name, activity.realm, activity.via, activity.outcome, activity.id,
-    activity.text, activity.source, activity.path, activity.line, activity.off
+    CASE
+        WHEN link.rule = 'new-address@1' THEN concat(activity.address, ': ', activity.text) ELSE activity.text
+    END AS text,
+    activity.source, activity.path, activity.line, activity.off
 FROM link
 JOIN activity ON activity.id = link.id
 LEFT JOIN (

@@ -122,6 +122,11 @@ UNION ALL
 SELECT actor, actor_kind, plane, day, 'hour', lpad(CAST(hour AS VARCHAR), 2, '0'), max(teaches)
 FROM habit GROUP BY actor, actor_kind, plane, day, hour
 UNION ALL
+-- 2001-01-01 was a Monday
+SELECT
+    actor, actor_kind, plane, day, 'weekday', CAST(date_diff('day', DATE '2001-01-01', day) % 7 AS VARCHAR), max(teaches)
+FROM habit GROUP BY actor, actor_kind, plane, day
+UNION ALL
 -- A tripwire that an actor sets off day after day, and is answered, is its trade: it keeps part of its weight.
 SELECT actor, actor_kind, plane, day, 'tripwire', tripwire, max(teaches)
 FROM (SELECT actor, actor_kind, plane, day, teaches, unnest(tripwires) AS tripwire FROM sighting) AS fired

@@ -15,7 +15,7 @@ from typing import get_args
 
 import msgspec
 
-from tidewaiter.baseline.chains import chain_bits
+from tidewaiter.baseline.chains import beside, chain_bits
 from tidewaiter.model import Breadth, Departure, Episode, ProfileState, Scope, Surprise, Tripwire
 
 PSEUDO_DAYS = 2.0  # how many days of its own an actor needs to weigh as much as its peers
@@ -25,13 +25,13 @@ CLASSES_FLOOR = 5  # classes: workload, network, topology, images and history ar
 LEARNING_DAYS = 3  # a value is known after two days, so on the third day novelty begins to mean something
 STALE_DAYS = 30
 # How much a departure of each dimension says. An hour or a namespace changes easily; a kind or a network does not.
-_SHARE = {"kind": 1.0, "scope": 1.0, "network": 1.0, "tool": 0.7, "namespace": 0.6, "hour": 0.4}
+_SHARE = {"kind": 1.0, "scope": 1.0, "network": 1.0, "tool": 0.7, "namespace": 0.6, "hour": 0.4, "weekday": 0.4}
 _MEASURE = {name: f"new-{name}" for name in _SHARE}
 # What goes together: whoever works from home at night does so with another network, hour and machine, and that is one
 # circumstance; whoever looks into something new reads new kinds, more of them, elsewhere. Of each circumstance the
 # strongest measure counts whole, the next a third, the one after that a ninth: together never half as much again.
 _CIRCUMSTANCES = (
-    frozenset({"new-network", "new-hour", "new-tool"}),
+    frozenset({"new-network", "new-hour", "new-weekday", "new-tool"}),
     frozenset({"new-kind", "new-scope", "new-namespace", "breadth"}),
 )
 _FURTHER = 1 / 3
@@ -89,13 +89,15 @@ def weighed(episode: Episode) -> Episode:
     # While nothing is ordinary yet, nothing is a habit either: what follows needs tripwires before it that count alone.
     early = signs if signs >= _ALONE else 0.0
     discovery = early if learning else signs + sum(item.bits for item in found)
+    links = beside(episode.chain, {item.measure for item in found})
     return msgspec.structs.replace(
         episode,
         state=state(episode.history, episode.idle_days),
         estate_learning=learning,
         surprises=found,
         tripwire_bits=signs,
-        chain_bits=chain_bits(episode.chain, discovery),
+        chain=links,
+        chain_bits=chain_bits(links, discovery),
     )
 
 
@@ -152,6 +154,7 @@ def _novelty(episode: Episode, dimension: str) -> Surprise | None:
         peers=f"{top.peers_known} of {top.peers}",
         history_days=top.history,
         bits=round(novelty_bits(ranked, public=episode.from_public), 1),
+        group=top.group,
     )
 
 
@@ -187,6 +190,7 @@ def _refusals(episode: Episode) -> Surprise | None:
         peers=f"{top.peers_known} of {top.peers}",
         history_days=top.history,
         bits=round(2 * log2(1 + len(fresh)), 1),
+        group=top.group,
     )
 
 

@@ -49,18 +49,19 @@ def serve(*, path: Path, check: bool) -> None:
     for chatty in ("httpx", "httpcore", "granian", "_granian"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
-        from tidewaiter.service import checking, serve  # noqa: PLC0415 - needs what only the service installs
+        from tidewaiter.service.checking import check as said_of  # noqa: PLC0415 - needs what only the service installs
+        from tidewaiter.service.serve import Service  # noqa: PLC0415
     except ImportError as problem:
         what = f"the service needs {problem.name}, which is not installed"
         raise ConfigError(what, where="tidewaiter serve", hint=_HINT) from problem
     if check:
         settings = load(path)
         _pack(settings)
-        for line in checking.check(settings, os.environ):
+        for line in said_of(settings, os.environ):
             click.echo(line)
         return
     native = environment(os.environ).native
-    serve.Service(lambda: load(path), environment=os.environ, pack=_pack, native=native).run()
+    Service(lambda: load(path), environment=os.environ, pack=_pack, native=native).run()
 
 
 def _pack(settings: Settings) -> Pack:

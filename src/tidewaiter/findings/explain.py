@@ -19,6 +19,7 @@ from tidewaiter.findings.story import ending, steps, techniques, told
 from tidewaiter.meaning.vocabulary import load
 from tidewaiter.model import Actor, Episode, Explanation, Finding, LookedAt, Sighting, Verdict
 from tidewaiter.wording import Wording
+from tidewaiter.wording.catalogue import Clauses
 from tidewaiter.wording.phrases import actor_phrase, history_phrase, surprise_phrase, what_sentences
 
 
@@ -162,7 +163,8 @@ def _reason(episode: Episode, judgement: Judgement, rules: Mapping[str, RuleWord
     heaviest = _heaviest(episode, rules, wording)
     if judgement.ground == "weight":
         return heaviest
-    return wording.say("verdict.weak", reason=heaviest) if heaviest else wording.say("verdict.nothing")
+    name = "no-past" if judgement.ground == "no-past" else "weak"
+    return wording.say(f"verdict.{name}", reason=heaviest) if heaviest else wording.say("verdict.nothing")
 
 
 def _heaviest(episode: Episode, rules: Mapping[str, RuleWords], wording: Wording) -> str:
@@ -184,7 +186,7 @@ def _why(episode: Episode, rules: Mapping[str, RuleWords], followed: Sequence[st
         sentences.append(_history(episode, wording))
     sentences += [surprise_phrase(wording, item) for item in episode.surprises]
     if episode.chain_bits:
-        sentences.append(wording.say("why.chain", steps=followed))
+        sentences.append(wording.say("why.chain", steps=Clauses(followed)))
     if episode.estate_learning and episode.estate_days:
         sentences.append(wording.many("why.estate-learning", episode.estate_days))
     elif episode.estate_learning:

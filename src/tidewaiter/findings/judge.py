@@ -10,7 +10,7 @@ from tidewaiter.findings.signs import families, is_customary, proof
 from tidewaiter.model import LEVELS, Decision, Episode, Level, Surprise
 
 Persona = Literal["quiet", "regular", "hunter"]
-Ground = Literal["proof", "agreement", "weight", "weak", "habit"]  # what a decision rests on
+Ground = Literal["proof", "agreement", "weight", "weak", "habit", "no-past"]  # what a decision rests on
 
 # Bits at which a level begins. Ten bits is one episode in a thousand of its kind.
 _STEPS: tuple[tuple[float, Level], ...] = ((28, "critical"), (16, "high"), (10, "medium"), (5, "low"), (0, "info"))
@@ -67,6 +67,8 @@ def _decision(episode: Episode, level: Level) -> tuple[Decision, Ground]:
     ordinary = not episode.surprises and not episode.chain_bits and all(map(is_customary, episode.tripwires))
     if level == "info" and episode.state == "warm" and ordinary:
         return "expected", "habit"
+    if episode.estate_learning and level != "info":  # to call it benign, one has to know what is ordinary here
+        return "suspicious", "no-past"
     return "benign", "weak"
 
 

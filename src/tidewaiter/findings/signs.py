@@ -37,7 +37,8 @@ def families(episode: Episode) -> tuple[str, ...]:
     """Name the independent kinds of evidence in an episode, the heaviest sign first; what followed is one of them."""
     rules = (name_of(rule) for rule in episode.tripwires if not is_customary(rule))
     measures = (item.measure for item in episode.surprises if item.bits >= _LEAST)
-    followed = (_FOLLOWED for link in episode.chain if link.bits and link.outcome != "refused")
+    done = (link for link in episode.chain if link.bits and link.outcome != "refused")
+    followed = (_families().get(link.recogniser.partition("@")[0], _FOLLOWED) for link in done)
     return tuple(dict.fromkeys((*(_families().get(sign, _OTHER) for sign in (*rules, *measures)), *followed)))
 
 

@@ -21,6 +21,9 @@ from tidewaiter.gate.refusal import refusal
 from tidewaiter.gate.routes import may_switch, shown
 
 MOST_AHEAD = 1 << 20  # bytes of further requests that wait for their turn, in the copy
+_ENOUGH = 1 << 16  # of them on a guarded connection, which can be held back
+_PIECE = 1 << 14  # bytes of them looked at together: what was not needed is put back, again and again
+_PATIENCE = 100  # refusals in one go
 _State = Literal["head", "body", "answer", "raw", "blind", "over"]
 _Bytes: TypeAlias = bytes | bytearray
 
@@ -56,13 +59,13 @@ class Conversation:
         self._answer: h11.Connection | None = None
         self._answered = False
         self._out: list[_Bytes] = []
-        self._reply = b""
+        self._replies: list[bytes] = []
         self._hang_up = False
 
     @property
     def full(self) -> bool:
         """Whether a guarded connection should take no more bytes of the client for now."""
-        return len(self._ahead) >= MOST_AHEAD
+        return self._state == "answer" and len(self._ahead) >= _ENOUGH
 
     @property
     def waiting(self) -> bool:
@@ -78,7 +81,7 @@ class Conversation:
         elif data and self._state != "over":
             self._ahead += data
             self._go_on()
-            if self.full and not self._guards and self._state == "answer":
+            if not self._guards and self._state == "answer" and len(self._ahead) >= MOST_AHEAD:
                 self._give_up("more than 1 MiB ahead of the answer")
         return self._moves()
 
@@ -125,13 +128,17 @@ class Conversation:
                     self._open()
                     self._give_up("a head of more than 1 MiB")
                 return
-            raw, self._ahead, self._searched = bytes(self._ahead[:end]), self._ahead[end:], 0
+            raw, self._searched = bytes(self._ahead[:end]), 0
+            del self._ahead[:end]
             self._begin(raw)
             if self._in("body"):
-                taken, self._ahead = bytes(self._ahead), bytearray()
-                rest = self._body(taken)
+                self._body(b"")  # most requests have none
+            while self._in("body") and self._ahead:
+                piece = bytes(self._ahead[:_PIECE])
+                del self._ahead[:_PIECE]
+                rest = self._body(piece)
                 if not self._in("over"):
-                    self._ahead += rest
+                    self._ahead[:0] = rest
         if self._in("raw", "blind") and self._ahead:
             rest = bytes(self._ahead)
             self._ahead.clear()
@@ -308,10 +315,11 @@ class Conversation:
         now = self._now
         assert now is not None  # noqa: S101 - a request was opened
         method, version = (head.method, head.version) if head else (now.method or "GET", "1.1")
-        close = close or version == "1.0"
+        # Whoever sends hundreds of requests ahead and is refused each keeps everybody else waiting.
+        close = close or version == "1.0" or len(self._replies) >= _PATIENCE
         answer = refusal(status, why, method=method, version=version, close=close)
         now.status, now.decision, now.bytes_out = status, "denied", len(answer)
-        self._reply += answer
+        self._replies.append(answer)
         self._end()
         self._hang_up = self._hang_up or close
         self._state = "over" if close else "head"
@@ -331,10 +339,10 @@ class Conversation:
             self._now.bytes_out += len(data)
 
     def _moves(self) -> Moves:
-        if not (self._out or self._reply or self._hang_up):
+        if not (self._out or self._replies or self._hang_up):
             return _NOTHING
-        moves = Moves(b"".join(self._out), self._reply, self._hang_up)
-        self._out, self._reply = [], b""
+        moves = Moves(b"".join(self._out), b"".join(self._replies), self._hang_up)
+        self._out, self._replies = [], []
         return moves
 
 

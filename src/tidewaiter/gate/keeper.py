@@ -44,10 +44,12 @@ def keep(work: Callable[[], int], complain: Callable[[str], None]) -> int:
         _, status = os.waitpid(child, 0)
         child = 0
         code = os.waitstatus_to_exitcode(status)
-        if stopping or code >= 0:  # it ended by itself: a restart would end the same way
+        steady = time.monotonic() - began > _STEADY
+        if stopping or code == 0 or (code > 0 and not steady):  # a restart would end the same way
             return max(code, 0)
-        bad = 0 if time.monotonic() - began > _STEADY else min(bad + 1, len(_PAUSES) - 1)
-        complain(f"the gate was ended by signal {-code}; it is started again")
+        bad = 0 if steady else min(bad + 1, len(_PAUSES) - 1)
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
+        complain(f"the gate {how}; it is started again")
         time.sleep(_PAUSES[bad])
     return 0
 

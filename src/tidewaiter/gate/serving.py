@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from tidewaiter.gate.tls import TlsClient
 PATIENCE = 2.0  # seconds until a request that goes on is told before its end
 _LAST_WORDS = 3.0  # seconds for what is going on when the gate is stopped
 _KNOWN = 0.5  # seconds a record waits for what is still being found out about its caller
+_REFUSALS = 20  # of TLS that are written down in a second: strangers must not fill the disk
 _RETRY, _CONNECT = 0.02, 10.0  # seconds while dockerd's backlog is full
 
 
@@ -57,6 +58,7 @@ class Gate:
         self._relays: set[Relay] = set()
         self._busy: dict[Conversation, float] = {}  # since when; not yet told
         self._timer: asyncio.TimerHandle | None = None
+        self._refusals = [0, 0, 0]  # second, refusals of TLS in it, those not written down
         self._stop = asyncio.Event()
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
@@ -109,7 +111,10 @@ class Gate:
             return Client(lambda pipe: self._join(pipe, identity, listener.name))
 
         refused = partial(self._refused, listener.name)
-        return await loop.create_server(lambda: TlsClient(tls, remote, refused), sock=listener.socket, backlog=BACKLOG)
+        strangers: set[TlsClient] = set()
+        return await loop.create_server(
+            lambda: TlsClient(tls, remote, refused, strangers), sock=listener.socket, backlog=BACKLOG
+        )
 
     def _local(self, listener: str, pipe: Pipe) -> Relay:
         try:
@@ -143,9 +148,9 @@ class Gate:
     async def _connect(self, server: Server) -> None:
         """Connect to dockerd. A Unix socket whose backlog is full says EAGAIN, and can be asked again only."""
         loop = asyncio.get_running_loop()
-        sock = socket.socket(socket.AF_UNIX)
         deadline = loop.time() + _CONNECT
-        try:
+        with ExitStack() as undo:
+            sock = undo.enter_context(socket.socket(socket.AF_UNIX))
             sock.setblocking(False)
             while True:
                 try:
@@ -156,9 +161,7 @@ class Gate:
                         raise
                     await asyncio.sleep(_RETRY)
             await loop.create_unix_connection(lambda: server, sock=sock)
-        except BaseException:
-            sock.close()
-            raise
+            undo.pop_all()
 
     def _decide(self, identity: Identity, method: str, target: str) -> Judgement:
         policy = self._policy
@@ -221,10 +224,18 @@ class Gate:
         )
 
     def _refused(self, listener: str, why: str, address: str) -> None:
-        """Write down a client that did not get through TLS."""
+        """Write down a client that did not get through TLS; of many in one second a few, and how many more."""
         self._connections += 1
         at = time.time()
-        told = Told(0, "done", at, None, None, None, False, 0, 0, 0.0, "denied", None, f"TLS: {why}")
+        if int(at) != self._refusals[0]:
+            self._refusals = [int(at), 0, self._refusals[2]]
+        self._refusals[1] += 1
+        if self._refusals[1] > _REFUSALS:
+            self._refusals[2] += 1
+            return
+        more, self._refusals[2] = self._refusals[2], 0
+        why = f"TLS: {why}" + (f" ({more} more were not written down before)" if more else "")
+        told = Told(0, "done", at, None, None, None, False, 0, 0, 0.0, "denied", None, why)
         self._tell(self._connections, Identity(Caller(address=address), known=True), listener, told)
 
 

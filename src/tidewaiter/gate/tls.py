@@ -19,6 +19,7 @@ from tidewaiter.gate.caller import Certificate
 from tidewaiter.gate.relay import Client
 
 HANDSHAKE = 10.0  # seconds
+MOST_STRANGERS = 1000  # connections at once of whom nothing is known yet
 _CHUNK = 1 << 16
 _SHORT = {
     "commonName": "CN", "organizationalUnitName": "OU", "organizationName": "O", "localityName": "L",
@@ -72,10 +73,11 @@ class TlsClient(asyncio.Protocol):
         context: ssl.SSLContext,
         accepted: Callable[[Certificate, str], Client],
         refused: Callable[[str, str], None],
+        strangers: set[TlsClient],  # of this listener: those whose handshake is not done
     ) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        self._accepted, self._refused = accepted, refused
+        self._accepted, self._refused, self._strangers = accepted, refused, strangers
         self._inner: Client | None = None
         self._wire: Any = None
         self._address = ""
@@ -91,6 +93,9 @@ class TlsClient(asyncio.Protocol):
         peer = transport.get_extra_info("peername") or ("", 0)
         self._address = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
         self._timer = asyncio.get_running_loop().call_later(HANDSHAKE, self._fail, "no handshake in time")
+        if len(self._strangers) >= MOST_STRANGERS:
+            self._fail("too many strangers at once")
+        self._strangers.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the wire."""
@@ -105,6 +110,7 @@ class TlsClient(asyncio.Protocol):
 
     def connection_lost(self, problem: Exception | None) -> None:
         """End."""
+        self._strangers.discard(self)
         if self._timer is not None:
             self._timer.cancel()
         if self._inner is not None:
@@ -148,6 +154,7 @@ class TlsClient(asyncio.Protocol):
             self._fail(problem.reason or str(problem))
             return False
         self._flush()
+        self._strangers.discard(self)
         if self._timer is not None:
             self._timer.cancel()
         shown = certificate_of(dict(self._tls.getpeercert() or {}), self._tls.getpeercert(binary_form=True) or b"")

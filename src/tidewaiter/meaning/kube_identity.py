@@ -55,6 +55,11 @@ def kube_actor(
     return Actor(kind="user", name=username, realm=realm, via=via)
 
 
+def is_control_plane_name(username: str) -> bool:
+    """Tell whether this name belongs to a part of the control plane, which speaks through one program only."""
+    return username in _components()
+
+
 def _person_behind(username: str) -> str:
     """Name the person for whom a console keeps this service account; empty when it is nobody's."""
     words = _words()["consoles"]["personal"]

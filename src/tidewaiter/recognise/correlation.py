@@ -23,7 +23,10 @@ from tidewaiter.recognise.rule import OURS, About, CorrelationText, Recogniser
 ACTOR = "actor"  # the whole actor; any field of the normal form may stand beside it
 _EVER = datetime.min.replace(tzinfo=UTC)
 # What the baseline proves (baseline/proofs.py): a rule with the key `proof` counts only what one of them leaves over.
-PROOFS = ("pod-away", "node-away", "two-places", "unbound", "claims", "claims-inside", "impersonation", "chained")
+PROOFS = (
+    *("pod-away", "node-away", "two-places", "unbound", "claims", "claims-inside", "impersonation", "chained"),
+    "other-program",
+)
 _LEAVES_OUT = ("unknown",)  # kinds of actor that stand for many actors: what they did is not one person's doing
 
 

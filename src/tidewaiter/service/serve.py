@@ -246,7 +246,6 @@ class Service:
         self._session.reconsider()
         _log.info("the configuration was read again")
 
-
     def _back_up(self, store: Store, engine: Engine) -> None:
         began = time.monotonic()
         try:

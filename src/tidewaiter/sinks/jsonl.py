@@ -24,6 +24,7 @@ _encoder = msgspec.json.Encoder()
 # DEL, C1 controls (NEL ends a line, CSI steers a terminal), marks and overrides of direction, zero-width characters,
 # line and paragraph separators, byte order mark.
 _UNSAFE = re.compile("[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
+_BEYOND_ASCII = re.compile("[^\x00-\x7e]")
 
 
 def line(finding: Finding) -> bytes:
@@ -53,6 +54,11 @@ def encoded(value: Any) -> bytes:
     if data.isascii() and b"\x7f" not in data:
         return data
     return _UNSAFE.sub(_escape, data.decode("utf-8")).encode("utf-8")
+
+
+def encoded_ascii(value: Any) -> bytes:
+    """Encode a value as one line of JSON without any character beyond ASCII, for channels that know no other."""
+    return _BEYOND_ASCII.sub(_escape, encoded(value).decode("utf-8")).encode("ascii")
 
 
 def _escape(match: re.Match[str]) -> str:

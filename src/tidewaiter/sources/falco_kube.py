@@ -13,7 +13,7 @@ from typing import Any
 
 from tidewaiter.meaning import kube_api
 from tidewaiter.meaning.agents import tool_name
-from tidewaiter.meaning.kube_identity import kube_actor
+from tidewaiter.meaning.kube_identity import is_control_plane_name, kube_actor
 from tidewaiter.model import Activity, Actor, Meaning, Origin
 from tidewaiter.sources.host_json import known
 from tidewaiter.sources.http_activity import outcome_of, request_activity
@@ -47,6 +47,7 @@ def kube_activity(
     tool = tool_name(told["useragent"] or None)
     address = _peer(fields.get("ka.sourceips"))
     acting = told["impuser.name"]
+    actor = _actor(acting or told["user.name"], tool, address, told["user.name"] if acting else None)
     target = told["uri"] or "/".join(
         part for part in (told["target.namespace"], meaning.kind, meaning.name or "") if part
     )
@@ -54,15 +55,20 @@ def kube_activity(
         meaning,
         id=told["auditid"] or id,
         at=at,
-        actor=_actor(acting or told["user.name"], tool, address, told["user.name"] if acting else None),
+        actor=actor,
         origin=origin,
         text=f"{verb} {target}",
         plane="kubernetes",
         outcome=outcome,
         agent=told["useragent"] or None,
         address=address,
-        traits=("impersonating",) if acting else (),
+        traits=("impersonating",) if acting else _misplaced(told["user.name"], actor),
     )
+
+
+def _misplaced(name: str, actor: Actor) -> tuple[str, ...]:
+    """Say whether a name of the control plane is in the hands of another program."""
+    return ("control-plane-name",) if actor.kind != "component" and is_control_plane_name(name) else ()
 
 
 def _request(verb: str, told: Mapping[str, str]) -> kube_api.Request | None:

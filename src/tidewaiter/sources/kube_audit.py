@@ -3,7 +3,7 @@
 Documentation: https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/ ; behaviour measured on
 kube-apiserver 1.36. One request has one to three lines (stages); they share one `Activity.id`, and the store keeps
 the one that knows most. A 401 has a single line, stage ResponseStarted, with an empty user. The client may choose
-`auditID` itself, so the id also holds the time (in microseconds) and the target.
+`auditID` itself, so the id also holds what it cannot choose (see `kube_audit_event.identity`).
 
 A request that names one existing object is no discovery, unless a person's program asks or a secret is read; nor is a
 watch that says where to go on. Both are told by `requestURI`, which kube-apiserver always writes: a get or a watch
@@ -18,7 +18,6 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
-from zlib import crc32
 
 import msgspec
 
@@ -54,7 +53,7 @@ class KubeAuditReader:
         self.tally = tally
         self._path = tally.path
         self._triage = triage
-        self._templates: dict[tuple[bytes, str | None, str, str, bool], Activity | None] = {}
+        self._templates: dict[tuple[bytes, str | None, str, str, bool], tuple[Activity, str] | None] = {}
         self._stages: dict[str | None, int] = {}
         self._reads = False
         self._read_ends: dict[Outcome, int] = {}  # how the different reads ended, one for each template
@@ -103,21 +102,18 @@ class KubeAuditReader:
             events = parts.event.decode_lines(memoryview(raw)[start:end])
         except BAD_DATA:
             events = []
-        if len(events) != lines:  # a broken or blank line: find it
+        starts = _starts(raw, start, end) if len(events) == lines else None
+        if starts is None:  # a broken or blank line: find it
             while start < end:
                 stop = raw.find(b"\n", start, end) + 1 or end
                 self._line(raw[start:stop].removesuffix(b"\n"), line, base + start, found)
                 start, line = stop, line + 1
             return
         self.tally.records += lines
-        at, seen = start, 0
         for index, event in enumerate(events):
             if event.verb in _WRITES and not _TELLING_WRITE.search(event.requestURI or ""):
                 continue
-            while seen < index:
-                at = raw.find(b"\n", at) + 1
-                seen += 1
-            self.read_event(event, line + index, base + at, found)
+            self.read_event(event, line + index, base + starts[index], found)
 
     def _line(self, text: bytes | memoryview, line: int, offset: int, found: list[Occurrence]) -> None:
         try:
@@ -170,17 +166,20 @@ class KubeAuditReader:
             template = self._templates[key]
         except KeyError:
             target = uri if telling else uri.partition("?")[0]
-            template = _bounded(self._templates)[key] = self._template(event, verb, target, len(same) > _PARTS)
+            made = self._template(event, verb, target, len(same) > _PARTS)
+            template = (made, parts.username(bytes(event.user))) if made else None
+            _bounded(self._templates)[key] = template
         if template is None:
             return
+        activity, name = template
         stamp = event.requestReceivedTimestamp or event.stageTimestamp
         at = (rfc3339(stamp) if stamp else None) or self.tally.time_of_line(line)
         if at is None:
             self.tally.cannot_read(line=line, offset=offset, reason="no-time")
             return
         self._stages[event.stage] = self._stages.get(event.stage, 0) + 1
-        identity = f"{(event.auditID or '')[:64]}@{stamp}#{crc32(uri.encode('utf-8', 'surrogatepass')):x}"
-        found.append(Occurrence(template, identity, at, template.text or f"{verb} {uri[:_TEXT]}", line, offset))
+        text = activity.text or f"{verb} {uri[:_TEXT]}"
+        found.append(Occurrence(activity, parts.identity(event, name), at, text, line, offset))
 
     def _template(self, event: Event, verb: str, uri: str, reviewed: bool) -> Activity | None:
         """Understand an event but for its time and place; None when such an event is not kept."""
@@ -281,10 +280,28 @@ _ENOUGH = 20  # different reads, all of them refused, before one may say that an
 # the refusals and the failures.
 _HARMLESS = frozenset({"answered", "unknown"})
 _RESOURCE = re.compile(rb'\A\{"resource":"[^"]')  # as Go begins an objectRef
+_OPENS, _CLOSES = b"{}"
 _NO_TIME = datetime(1, 1, 1, tzinfo=UTC)  # of a template
 _TEXT = 500  # characters of a request target kept for people
 _MEMO = 50_000
 _Memo = TypeVar("_Memo", bound="dict[Any, Any]")
+
+
+def _starts(raw: bytes, start: int, end: int) -> list[int] | None:
+    """Give where the lines of a chunk start; None where a line is not one object from its first byte to its last.
+
+    A decoder takes line ends for white space: an object broken over two lines and two objects on one line would make
+    up for each other, and every line between them would be told as its neighbour.
+    """
+    found = []
+    while start < end:
+        stop = raw.find(b"\n", start, end)
+        last = (stop if stop >= 0 else end) - 1
+        if raw[start] != _OPENS or (raw[last] != _CLOSES and raw[last - 1 : last + 1] != b"}\r"):
+            return None
+        found.append(start)
+        start = stop + 1 or end
+    return found
 
 
 def _bounded(memo: _Memo) -> _Memo:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
-from zlib import crc32
 
 import msgspec
 
@@ -175,6 +174,4 @@ class RuledReader:
 
 def _identity(event: Event) -> str:
     """Name a request as the plain reader does, so that the records of one request are one."""
-    stamp = event.requestReceivedTimestamp or event.stageTimestamp
-    target = (event.requestURI or "").encode("utf-8", "surrogatepass")
-    return f"{(event.auditID or '')[:64]}@{stamp}#{crc32(target):x}"
+    return parts.identity(event, parts.username(bytes(event.user)))

@@ -4,8 +4,8 @@
     for item in reading.feed(lines, line=1, offset=0):
         ...
 
-A format is recognised by content in the first pieces, and once more when nothing of a piece can be read any more: whoever
-writes the stream may have changed it.
+A format is recognised by content in the first pieces, and once more when nothing of a piece can be read any more:
+whoever writes the stream may have changed it.
 """
 
 from __future__ import annotations

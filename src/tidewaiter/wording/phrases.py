@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import get_args
 
 from tidewaiter.model import Actor, Link, LookedAt, Scope, Surprise
-from tidewaiter.wording.catalogue import Wording
+from tidewaiter.wording.catalogue import Clauses, Wording
 
 _OF = re.compile(r"(\d+) of (\d+)")
 _IN = re.compile(r"([\d.]+(?: classes)?) in (\w+)")
@@ -17,7 +17,9 @@ _LIST_LENGTH = 150  # characters
 _NAMED = 6  # kinds in the sentence that says what happened
 _UNDATED = 1970  # year of records whose format knows no date
 _HOURS = 4  # the profile counts in parts of the day of this many hours
-_NOVELTIES = frozenset({"new-kind", "new-scope", "new-namespace", "new-tool", "new-network", "new-hour", "refusals"})
+_NOVELTIES = frozenset(
+    {"new-kind", "new-scope", "new-namespace", "new-tool", "new-network", "new-hour", "new-weekday", "refusals"}
+)
 
 
 def actor_phrase(wording: Wording, actor: Actor) -> str:
@@ -75,7 +77,7 @@ def what_sentences(
     # Put together here: what is filled into a template is cut when it is long.
     sentence = f"{actor_phrase(wording, actor)}{place}{means} {text}"
     sentence = sentence[:1].upper() + sentence[1:]
-    return f"{sentence} {wording.say('what.chain', steps=chain)}" if chain else sentence
+    return f"{sentence} {wording.say('what.chain', steps=Clauses(chain))}" if chain else sentence
 
 
 def _few(wording: Wording, kinds: Sequence[str]) -> str:
@@ -152,9 +154,9 @@ def _peers(wording: Wording, surprise: Surprise) -> str:
     some, everybody = _pair(_OF, surprise.peers)
     if surprise.measure not in _NOVELTIES or everybody in {"", "0"}:
         return ""
-    if some == "0":
-        return wording.many("why.peers.none", int(everybody))
-    return wording.many("why.peers.some", int(everybody), k=int(some))
+    said = wording.many("why.peers.none" if some == "0" else "why.peers.some", int(everybody), k=int(some or 0))
+    sort, _, name = surprise.group.partition(":")
+    return f"{said} {wording.say(f'why.peers.of.{sort}', name=name)}" if sort else said
 
 
 def _pair(pattern: re.Pattern[str], text: str) -> tuple[str, str]:
@@ -198,6 +200,8 @@ def _value(wording: Wording, measure: str, name: str) -> str:
         return wording.say("reach.namespace.unnamed" if name == "namespace" else f"reach.{name}")
     if measure == "new-hour" and name.isdecimal():
         return f"{int(name):02}:00-{(int(name) + _HOURS) % 24:02}:00"
+    if measure == "new-weekday" and wording.knows(f"profile.weekday.{name}"):
+        return wording.say(f"profile.weekday.{name}")
     return name
 
 

@@ -7,8 +7,8 @@ import factories
 import msgspec
 import pytest
 
-from tidewaiter.keeping import choose, keep, keep_verdicts, load, load_verdicts, verdict_lines
 from tidewaiter.errors import ConfigError, StoreError
+from tidewaiter.keeping import choose, keep, keep_verdicts, load, load_verdicts, verdict_lines
 from tidewaiter.sinks.jsonl import line
 from tidewaiter.triage import rule_on
 

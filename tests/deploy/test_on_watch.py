@@ -60,7 +60,7 @@ def serving(folder: Path, log: Path) -> Iterator[Path]:
     (folder / "tidewaiter.toml").write_text(
         f'state = "{folder}/state"\npersona = "hunter"\n[http]\nport = {port}\n'
         f'[[tail]]\nkind = "file"\npaths = ["{folder}/past.jsonl", "{log}"]\n'
-        f'[[sink]]\ntype = "file"\nname = "out"\npath = "{out}"\n'
+        f'[[sink]]\ntype = "file"\nname = "out"\npath = "{out}"\n[[route]]\nsinks = ["out"]\nlevel = "info"\n'
     )
     command = [sys.executable, "-m", "tidewaiter", "serve", "--config", str(folder / "tidewaiter.toml")]
     errors = folder / "serve.err"
@@ -100,7 +100,7 @@ def test_two_people_and_a_container_are_named(tmp_path: Path) -> None:
                 lines = out.read_text().splitlines() if out.exists() else []
                 return {one["actor"]["name"]: one for one in map(json.loads, lines)}
 
-            live.wait_until(lambda: len(told()) == 3, f"three findings: {told().keys()}")
+            live.wait_until(lambda: len(told()) == 3, "three findings")
             found = told()
         (container,) = found.keys() - {ada, grace}
         (seen,) = [

@@ -15,6 +15,7 @@ class _Session:
     problem = "no space left"
     restarts = 3
     set_aside = 1
+    shunned = frozenset({"a"})
 
 
 class _Delivery:

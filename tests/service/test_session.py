@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from tidewaiter.errors import StoreError
+from tidewaiter.model import Finding
 from tidewaiter.recognise.pack import packaged
 from tidewaiter.rows import Rows
+from tidewaiter.service import engine as engine_module
 from tidewaiter.service import session as module
 from tidewaiter.service.engine import Engine
 from tidewaiter.service.journal import Journal
@@ -24,13 +26,21 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_WAIT", 0.01)
 
 
-def make(folder: Path, open_store: Callable[[], Store] | None = None) -> tuple[Session, Journal]:
+def make(
+    folder: Path,
+    open_store: Callable[[], Store] | None = None,
+    deliver: Callable[[Sequence[Finding]], object] = list,
+) -> tuple[Session, Journal]:
     journal = Journal(folder / "journal")
     session = Session(
         journal=journal,
         open_store=open_store or (lambda: Store(folder / "store")),
         engine=lambda store: Engine(
-            journal=journal, store=store, pack=packaged(), wording=Wording("en"), deliver=lambda _: None
+            journal=journal,
+            store=store,
+            pack=packaged(),
+            wording=Wording("en"),
+            deliver=lambda found: (deliver(found), None)[1],
         ),
         set_aside=folder / "set-aside",
     )
@@ -109,3 +119,25 @@ def test_an_error_in_the_middle_of_a_transaction_leaves_no_half(
         ((rows, ids),) = store.rows("SELECT count(*), count(DISTINCT id) FROM occurrence")
     assert rows == ids > 0
     journal.close()
+
+
+def test_who_cannot_be_judged_is_left_out_and_the_others_are_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    look = Engine._look
+
+    def failing(self: Engine, actors: Sequence[str]) -> tuple[Finding, ...]:
+        if any("node-2" in actor for actor in actors):
+            raise ZeroDivisionError
+        return look(self, actors)
+
+    monkeypatch.setattr(Engine, "_look", failing)
+    monkeypatch.setattr(engine_module, "_SHARE", 0.0)
+    told: list[Finding] = []
+    session, journal = make(tmp_path, deliver=told.extend)
+    log = (Path(__file__).parents[1] / "data" / "kubernetes" / "audit.jsonl").read_bytes()
+    journal.put("kubernetes/x", log).result(5)
+    run(session, lambda: bool(session.shunned and told and not session.problem))
+    journal.close()
+    assert {one.actor.name for one in told} == {"default/default"}
+    assert "cannot be judged" in caplog.text

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from tidewaiter.cli import output as out
-from tidewaiter.keeping import choose, load
 from tidewaiter.errors import ConfigError
+from tidewaiter.keeping import choose, load
 from tidewaiter.sinks import jsonl, text
 from tidewaiter.wording import LANGUAGES
 

@@ -15,9 +15,9 @@ import msgspec
 
 from tidewaiter.cli import output as out
 from tidewaiter.cli.errors import finished
-from tidewaiter.keeping import choose, keep_verdicts, load, load_verdicts, verdict_lines
 from tidewaiter.config import moment
 from tidewaiter.errors import ConfigError, SourceError
+from tidewaiter.keeping import choose, keep_verdicts, load, load_verdicts, verdict_lines
 from tidewaiter.model import Decision, Ruling
 from tidewaiter.sinks.safe_text import safe
 from tidewaiter.triage import LASTS, from_line, left, rule_on

@@ -107,6 +107,9 @@ class Engine:
             self.place = self.durable = START
         self._passed: deque[tuple[float, Place]] = deque([(self._monotonic(), self.place)])
         self.reading_to: Place | None = None  # while a batch is read: its end
+        self.judging: tuple[str, ...] = ()  # while actors are judged: their keys
+        self.shunned: frozenset[str] = frozenset()  # actors that cannot be judged
+        self.look = _LOOK  # actors judged at once
         self.batch = BATCH
         self.pause = _PAUSE
         self._proven: list[measure.Hit] = []
@@ -242,10 +245,12 @@ class Engine:
         today = self._today()
         if self._estate_of != today and (today not in self._estates or now >= self._due["estate"]):
             self._measure_estate()
-        actors = interest.take(_LOOK, also_later=also_later)
+        actors = [actor for actor in interest.take(self.look, also_later=also_later) if actor not in self.shunned]
         if not interest.later:
             self._due["later"] = now + _LATER
+        self.judging = tuple(actors)
         found = self._look(actors)
+        self.judging = ()
         self._remember(actors, found)
         self._tell(found)
         took = self._monotonic() - now

@@ -35,6 +35,7 @@ class Gauges(Collector):
         session, engine = self._session, self._session.engine
         yield _counter("tidewaiter_engine_restarts", "Times the engine began again after trouble.", session.restarts)
         yield _counter("tidewaiter_engine_set_aside", "Entries that the engine could not read.", session.set_aside)
+        yield _gauge("tidewaiter_engine_shunned", "Actors that cannot be judged.", len(session.shunned))
         yield _gauge("tidewaiter_engine_up", "Whether the engine works.", 0 if session.problem else 1)
         if engine is None:
             return

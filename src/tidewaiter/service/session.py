@@ -1,7 +1,8 @@
 """Keeps the engine going: opens its store, and after trouble begins again from the last durable place.
 
 Trouble is a full disk or a damaged store, which pass or are told, or a record that an error in the program cannot get
-over: a batch that fails three times in a row is set aside in a folder, with the reason, and the rest goes on.
+over: a batch that fails three times in a row is set aside in a folder, with the reason, and the rest goes on. Who
+cannot be judged is found by judging one at a time, and left out until the next start.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Session:
         self.restarts = 0
         self._failures: Counter[Place] = Counter()  # of single entries, by the place before them
         self._careful_until = START  # entries are read one by one up to there
+        self._suspects: frozenset[str] = frozenset()  # actors judged together when the engine failed
+        self.shunned: frozenset[str] = frozenset()  # actors of whom one alone makes it fail
         self._reconsider = threading.Event()
         self._copies: deque[Callable[[Store, Engine], None]] = deque()
 
@@ -74,6 +77,8 @@ class Session:
     def _session(self, stop: threading.Event) -> None:
         with self._open_store() as store:
             self.engine = engine = self._make(store)
+            engine.shunned = self.shunned
+            engine.look = 1 if self._suspects - self.shunned else engine.look
             engine.begin()
             while not stop.is_set():
                 if self._reconsider.is_set():
@@ -96,6 +101,11 @@ class Session:
         if engine is not None and engine.reading_to is not None:
             self._careful_until = max(self._careful_until, engine.reading_to)
             self._failures[engine.place] += engine.batch == 1
+        if engine is not None and engine.judging:
+            self._suspects = frozenset(engine.judging)
+            if len(engine.judging) == 1:
+                self.shunned |= self._suspects
+                _log.error("cannot be judged, and is left out until the next start: %s", engine.judging[0])
 
     def _step_over(self, engine: Engine) -> None:
         """Put what nothing gets over into a folder, and go on behind it."""

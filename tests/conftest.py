@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+MACHINE = {"test_live_docker.py", "test_live_tails.py", "test_live_gate.py", "test_live_gate_callers.py"}
+
 
 def _is_local(address: Any) -> bool:
     """Tell whether an address is a Unix socket or of the loopback interface; names are not looked up."""
@@ -18,6 +20,17 @@ def _is_local(address: Any) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host in {"localhost", ""}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares one daemon (dockerd, the kernel's audit) or one fixture of a module in one process."""
+    for item in items:
+        folder = item.path.parent.name
+        name = "machine" if item.path.name in MACHINE else f"{folder}/{item.path.name}"
+        if folder == "scenarios":  # what is scanned for one story is used by several tests of it
+            name += getattr(getattr(item, "callspec", None), "id", item.name)
+        if folder in {"integration", "scenarios", "architecture"} or name == "service/test_engine.py":
+            item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(autouse=True)

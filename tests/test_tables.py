@@ -19,7 +19,7 @@ def test_the_compiled_tables_are_what_the_files_say_now(folder: str) -> None:
 def test_compiled_or_parsed_is_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     text = files("tidewaiter").joinpath("packs", "vocabulary", name).read_text(encoding="utf-8")
     assert tables.table("vocabulary", name) == yaml.safe_load(text)
-    monkeypatch.setattr(tables, "_compiled", lambda _: {name: (0, "stale")})
+    monkeypatch.setattr(tables, "_compiled", lambda _: {name: (0, b"stale")})
     assert tables.table("vocabulary", name) == yaml.safe_load(text)
     monkeypatch.setattr(tables, "_compiled", lambda _: {})
     assert tables.table("vocabulary", name) == yaml.safe_load(text)

@@ -21,14 +21,14 @@ FOLDERS = ("vocabulary", "wording")
 def table(folder: str, name: str) -> Any:
     """Give the content of `packs/<folder>/<name>`, which has to exist and to be valid."""
     text = _folder(folder).joinpath(name).read_bytes()
-    checksum, content = _compiled(folder).get(name, (None, None))
-    return content if checksum == zlib.crc32(text) else _parsed(text)
+    found = _compiled(folder).get(name)
+    return msgspec.msgpack.decode(found[1]) if found and found[0] == zlib.crc32(text) else _parsed(text)
 
 
 def compile_tables(folder: str) -> bytes:
     """Parse all tables of a folder and give what `table` reads (`make compiled` writes it)."""
     texts = {name: _folder(folder).joinpath(name).read_bytes() for name in sorted(_names(_folder(folder)))}
-    found = {name: (zlib.crc32(text), _parsed(text)) for name, text in texts.items()}
+    found = {name: (zlib.crc32(text), msgspec.msgpack.encode(_parsed(text))) for name, text in texts.items()}
     return msgspec.msgpack.encode(found)
 
 
@@ -53,9 +53,9 @@ def _names(folder: Traversable, before: str = "") -> list[str]:
 
 
 @cache
-def _compiled(folder: str) -> dict[str, tuple[int, Any]]:
+def _compiled(folder: str) -> dict[str, tuple[int, bytes]]:
     try:
         raw = _folder(folder).joinpath(COMPILED).read_bytes()
-        return msgspec.msgpack.decode(raw, type=dict[str, tuple[int, Any]], strict=True)
+        return msgspec.msgpack.decode(raw, type=dict[str, tuple[int, bytes]])
     except (OSError, msgspec.MsgspecError):
         return {}

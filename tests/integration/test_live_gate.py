@@ -94,7 +94,7 @@ CASES = [
     Case("container inspect --size web"),
     Case("logs web"),
     Case("logs --timestamps --tail 1 web"),
-    Case("top web"),
+    Case("top web -eo pid,args"),
     Case("stats --no-stream web", varies=(_STATS, (rb" +", b" "), (rb"\b\d+\b", b"N"))),
     Case("diff web"),
     Case("port web"),

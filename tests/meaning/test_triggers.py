@@ -14,7 +14,7 @@ from tidewaiter.meaning.vocabulary import load
         triggers.SHELL_MARKS,
         triggers.client_marks(),
         triggers.around_marks(),
-        *set(triggers.argument_marks().values()),
+        *dict.fromkeys(triggers.argument_marks().values()),
     ],
 )
 def test_every_pattern_serves_words_and_bytes_alike(pattern: str) -> None:

@@ -147,8 +147,7 @@ def test_a_full_disk_refuses_keeps_nothing_and_recovers_by_itself(
 _CRASH = """
     import sys
     from pathlib import Path
-    from tidewaiter.service import journal as module
-from tidewaiter.service.journal import Journal
+    from tidewaiter.service.journal import Journal
     journal = Journal(Path(sys.argv[1]), segment=2000)
     number = int(sys.argv[2])
     while True:

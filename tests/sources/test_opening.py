@@ -104,7 +104,7 @@ def test_what_is_no_file_is_reported_in_a_folder(tmp_path: Path) -> None:
 
 def test_a_pipe_is_read_when_named() -> None:
     out, into = os.pipe()
-    os.write(into, gzip.compress(b"line\n"))
+    os.write(into, gzip.compress(b"line\n", mtime=0))
     os.close(into)
     try:
         assert listed([f"/dev/fd/{out}"]) == ({f"/dev/fd/{out}": b"line\n"}, [])
@@ -143,7 +143,7 @@ class Pipe(BytesIO):
         raise AssertionError("standard input cannot be sought")
 
 
-@pytest.mark.parametrize("data", [b"", b"PK", b"line\n", gzip.compress(b"line\n")])
+@pytest.mark.parametrize("data", [b"", b"PK", b"line\n", gzip.compress(b"line\n", mtime=0)])
 def test_standard_input(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=Pipe(data)))
     assert listed(["-", "-"]) == ({"-": b"line\n" if b"PK" not in data and data else data}, [])
@@ -179,7 +179,7 @@ def test_members_of_a_zip(method: int, tmp_path: Path) -> None:
         {
             "b.log": b"b\n" * 100_000,
             "a/": b"",
-            "a/c.log.gz": gzip.compress(b"c\n"),
+            "a/c.log.gz": gzip.compress(b"c\n", mtime=0),
             ".h/x": b"x",
             "__MACOSX/b.log": b"x",
         },

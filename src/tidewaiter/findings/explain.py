@@ -161,10 +161,10 @@ def _reason(episode: Episode, judgement: Judgement, rules: Mapping[str, RuleWord
     if judgement.ground == "habit":
         return wording.say("verdict.habit", days=wording.many("count.days", episode.history))
     heaviest = _heaviest(episode, rules, wording)
-    if judgement.ground == "weight":
-        return heaviest
-    name = "no-past" if judgement.ground == "no-past" else "weak"
-    return wording.say(f"verdict.{name}", reason=heaviest) if heaviest else wording.say("verdict.nothing")
+    if judgement.ground == "weight" or not heaviest:
+        return heaviest or wording.say("verdict.nothing")
+    key = "verdict.no-past" if judgement.ground == "no-past" else "verdict.weak"
+    return wording.say(key, reason=heaviest)
 
 
 def _heaviest(episode: Episode, rules: Mapping[str, RuleWords], wording: Wording) -> str:

@@ -8,9 +8,8 @@ from typing import Any
 from tidewaiter import tables
 
 
-@cache
 def load(name: str) -> Any:
-    """Give the content of `packs/vocabulary/<name>`, not to be changed; the package guarantees that it is valid."""
+    """Give the content of `packs/vocabulary/<name>`, each time anew; the package guarantees that it is valid."""
     return tables.table("vocabulary", name)
 
 

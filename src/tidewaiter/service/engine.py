@@ -117,6 +117,7 @@ class Engine:
         self._of_gone = (0, 0, 0)  # records, unreadable and unknown ones of streams that were let go
         self._unproven = False  # whether anything came since proofs were looked for
         self._estate_of: date | None = None
+        self._past_is_whole = False  # whether there are days that need not be
         self._estates: set[date] = set()  # days for which everybody was measured: each once at once, again when due
         self._due = {"look": 0.0, "later": 0.0, "proofs": 0.0, "routine": self._monotonic() + _ROUTINE, "estate": 0.0}
         self._told: dict[str, bytes] = {}  # findings as they were told last
@@ -330,12 +331,17 @@ class Engine:
         measure.estate(self._store, [(plane, day) for plane in PLANES for day in days])
         self._estate_of = today
         self._estates.add(today)
-        horizon = today - timedelta(days=self._keep.whole_days - 1)
-        if first is not None and self._store.horizon < horizon > first.date():
-            self._thin(horizon, today - timedelta(days=self._keep.days))
+        self._past_is_whole = first is not None and self._store.horizon < self._horizon() > first.date()
         self._due["estate"] = self._monotonic() + _ESTATE * (self._monotonic() - began)
 
-    def _thin(self, horizon: date, forget: date) -> None:
+    def _horizon(self) -> date:
+        return self._today() - timedelta(days=self._keep.whole_days - 1)
+
+    def _thin(self) -> None:
+        """Keep old days thin; everybody who did something new in them was looked at before."""
+        self._measure_estate()
+        self._past_is_whole = False
+        horizon, forget = self._horizon(), self._today() - timedelta(days=self._keep.days)
         measure.gather_hits(self._store, found_together(self._store, self._pack))
         while True:
             self._store.thin(horizon, forget)
@@ -347,6 +353,8 @@ class Engine:
 
     def _house(self) -> None:
         now = self._monotonic()
+        if self._past_is_whole and not self._interest.urgent and not self.behind():
+            self._thin()
         if now < self._due["routine"]:
             return
         self._due["routine"] = now + _ROUTINE

@@ -49,7 +49,10 @@ class DockerGateReader(LineReader):
             return
         blind = text_of(record.get("blind"))
         if blind and record.get("phase") == "done":
-            self.tally.note("dockerd-tls-refused" if blind.startswith("TLS: ") else "gate-blind")
+            if blind.startswith("TLS: "):
+                self.tally.note("dockerd-tls-refused")
+            else:
+                self.tally.note("gate-blind")
         name = text_of(record.get("id"))
         if name and name in self._told:
             if record.get("phase") == "done":

@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
-MACHINE = {"test_live_docker.py", "test_live_tails.py", "test_live_gate.py", "test_live_gate_callers.py"}
+# Of these there is one on a machine: dockerd at its own socket, the kernel's audit.
+MACHINE = {
+    *("test_live_docker.py", "test_live_disclose.py", "test_live_gate.py", "test_live_gate_callers.py"),
+    *("test_live_authz_plugin.py", "test_on_watch.py", "test_live_tails.py"),
+}
 
 
 def _is_local(address: Any) -> bool:
@@ -29,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = "machine" if item.path.name in MACHINE else f"{folder}/{item.path.name}"
         if folder == "scenarios":  # what is scanned for one story is used by several tests of it
             name += getattr(getattr(item, "callspec", None), "id", item.name)
-        if folder in {"integration", "scenarios", "architecture"} or name == "service/test_engine.py":
+        if folder in {"integration", "scenarios", "architecture", "deploy"} or name == "service/test_engine.py":
             item.add_marker(pytest.mark.xdist_group(name))
 
 

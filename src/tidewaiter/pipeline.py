@@ -14,6 +14,7 @@ import msgspec
 
 from tidewaiter.baseline import measure
 from tidewaiter.baseline.chains import LinkRule
+from tidewaiter.baseline.weigh import LEARNING_DAYS
 from tidewaiter.findings.explain import finding
 from tidewaiter.findings.judge import Judgement, Persona, is_shown, judge
 from tidewaiter.findings.story import joined, link_of
@@ -147,8 +148,7 @@ def analyse(
 ) -> tuple[tuple[Finding, ...], dict[Level, int], int]:
     """Judge everything in the store: the findings the persona wants, the count by level, and how many are hidden."""
     store.settle()
-    # A hunter wants to see everybody who looked around, also where nothing is known yet.
-    measure.profile(store, **({"young": 0} if persona == "hunter" else {}))
+    measure.profile(store, young=_young(persona))
     episodes = measure.episodes(store, found_together(store, pack), _weights(pack), link_rules(pack))
     return _told(store, pack, wording, episodes, persona=persona, since=since, until=until, standing=standing)
 
@@ -168,11 +168,16 @@ def look_again(
 
     `proven` is what proofs found when they were last looked for.
     """
-    measure.profile_of(store, actors)
+    measure.profile_of(store, actors, young=_young(persona))
     counted = list(found_together(store, pack, sorts=("count",), asked=True))
     episodes = measure.episodes(store, [*proven, *counted], _weights(pack), link_rules(pack), peers_are_known=True)
     found, _, _ = _told(store, pack, wording, episodes, persona=persona, since=since, until=None, standing=standing)
     return found
+
+
+def _young(persona: Persona) -> int:
+    """Give the days in which nothing is news: a hunter wants to see everybody, also where nothing is known yet."""
+    return 0 if persona == "hunter" else LEARNING_DAYS
 
 
 def _weights(pack: Pack) -> dict[str, float]:

@@ -73,14 +73,14 @@ def profile(store: Store, *, young: int = LEARNING_DAYS) -> None:
     _scripts(store, (*_OF_ACTORS, "arrivals", "novelty", *_OF_GROUPS, "crowd", "departure", "wide"), run)
 
 
-def estate(store: Store, ahead: Iterable[tuple[str, date]]) -> None:
+def estate(store: Store, ahead: Iterable[tuple[str, date]], *, young: int = LEARNING_DAYS) -> None:
     """Make the tables that say what is ordinary for groups of actors, for the planes and days that come next.
 
     Whoever of them is looked at then (`profile_of`) is compared with these tables.
     """
     store.script(script("ask"))
     store.insert("day_ahead", ahead)
-    run = {**_LIMITS, "young": LEARNING_DAYS, "everybody": True, "all_values": True}
+    run = {**_LIMITS, "young": young, "everybody": True, "all_values": True}
     _scripts(store, (*_OF_ACTORS, "arrivals", "novelty", *_OF_GROUPS, "all_peers", "peer_breadth"), run)
 
 
@@ -91,10 +91,10 @@ def ask(store: Store, actors: Iterable[str]) -> None:
     store.script(script("ask_strangers"))
 
 
-def profile_of(store: Store, actors: Iterable[str]) -> None:
+def profile_of(store: Store, actors: Iterable[str], *, young: int = LEARNING_DAYS) -> None:
     """Make the tables that say what is ordinary for a few actors; `estate` was run before."""
     ask(store, actors)
-    run = {**_LIMITS, "young": LEARNING_DAYS, "everybody": False}
+    run = {**_LIMITS, "young": young, "everybody": False}
     _scripts(store, (*_OF_ACTORS, "novelty", "crowd", "departure", "wide"), run)
 
 

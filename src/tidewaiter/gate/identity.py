@@ -6,6 +6,7 @@ import grp
 import os
 import pwd
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Hashable
 from functools import lru_cache
@@ -19,6 +20,7 @@ from tidewaiter.gate.containers import Containers
 from tidewaiter.gate.peer import Peer, alive, look, look_closely
 
 MOST_THREADS = 32
+_NAMES = 30  # seconds for which a name is believed: accounts come and go, and their numbers are used again
 _MOST_OF_ONE = 8  # of them for one account: it may make every one of its own hang, and nobody else's
 
 
@@ -145,8 +147,16 @@ def _close(pidfd: int | None) -> None:
         os.close(pidfd)
 
 
-@lru_cache(maxsize=1024)
 def _user(uid: int) -> str | None:
+    return _user_of(uid, int(time.monotonic() // _NAMES))
+
+
+def _group(gid: int) -> str | None:
+    return _group_of(gid, int(time.monotonic() // _NAMES))
+
+
+@lru_cache(maxsize=1024)
+def _user_of(uid: int, _period: int) -> str | None:
     try:
         return pwd.getpwuid(uid).pw_name
     except (KeyError, OSError):
@@ -154,7 +164,7 @@ def _user(uid: int) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def _group(gid: int) -> str | None:
+def _group_of(gid: int, _period: int) -> str | None:
     try:
         return grp.getgrgid(gid).gr_name
     except (KeyError, OSError):

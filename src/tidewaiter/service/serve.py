@@ -215,18 +215,26 @@ class Service:
             await asyncio.sleep(_KEEPS)
             await asyncio.to_thread(self._known.write)
             await asyncio.to_thread(self._verdicts)
-            _tell_systemd("WATCHDOG=1" if not self.not_ready() else "STATUS=" + "; ".join(self.not_ready()))
+            reasons = self.not_ready()
+            _tell_systemd("STATUS=" + ("; ".join(reasons) or "ready"))
+            if not self._stands_still():  # a full disk passes by itself, and a restart does not help
+                _tell_systemd("WATCHDOG=1")
 
     def not_ready(self) -> list[str]:
         """Say what keeps the service from being ready."""
         reasons = []
         if self._session.problem:
             reasons.append(f"the engine stands still: {self._session.problem}")
-        engine = self._session.engine
-        idle = time.monotonic() - engine.status.last_round if engine and engine.status.last_round else 0.0
-        if idle > _STALLS:
-            reasons.append(f"the engine has read nothing for {idle:.0f} seconds")
+        elif self._session.engine is None:
+            reasons.append("the store is being opened")
+        if self._stands_still():
+            reasons.append(f"the engine has made no round for more than {_STALLS:.0f} seconds")
         return reasons
+
+    def _stands_still(self) -> bool:
+        engine = self._session.engine
+        last = engine.status.last_round if engine else 0.0
+        return bool(last) and not self._session.problem and time.monotonic() - last > _STALLS
 
     def reload(self) -> None:
         """Read the configuration again: tails, sinks, routes and verdicts change; the rest needs a restart."""

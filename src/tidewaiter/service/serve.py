@@ -40,7 +40,7 @@ from tidewaiter.store import Store
 from tidewaiter.wording import Wording
 
 _log = logging.getLogger(__name__)
-MEMORY = 1024  # MB for the store, of which it takes what it needs
+MEMORY = 256  # MB for the store; it gets more where a statement cannot do with less
 _DRAINS = 20.0  # seconds at the end in which the engine may read what was taken in
 _STALLS = 60.0  # seconds without a round after which the service is not ready
 _KEEPS = 5.0  # seconds between two writings of the findings for `tidewaiter show`

@@ -25,7 +25,7 @@ check: setup
 	$(BIN)/lint-imports
 
 unit: setup
-	$(BIN)/python -m pytest --numprocesses=4 --dist=loadgroup
+	$(BIN)/python -m pytest --numprocesses=4 --dist=loadfile
 
 bench: setup   # a quick look; bench/README.md has the figures that count and how they were made
 	$(BIN)/python bench/speed.py --mb 50 --auditd-mb 20 --runs 1

@@ -27,16 +27,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench.serve import _PORT, _TIME, _TOKEN, _now, begun, configuration, intruder
 
 _EVENTS = 20  # of a batch
+_ACTORS = 400  # who take turns
 
 
 def batch(number: int) -> tuple[bytes, list[str]]:
-    """Give a body of new events, each of them worth keeping, and their identities."""
+    """Give a body of new events, each of them worth keeping, and their audit IDs."""
     items = [
-        intruder(number * _EVENTS + at).replace(_TOKEN, b"%08x" % (number * _EVENTS + at)).replace(_TIME, _now())
+        intruder((number * _EVENTS + at) % _ACTORS)
+        .replace(_TOKEN, b"%08x" % (number * _EVENTS + at))
+        .replace(_TIME, _now())
         for at in range(_EVENTS)
     ]
     body = b'{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":[' + b",".join(items) + b"]}"
-    return body, [json.loads(item)["user"]["username"].rpartition(":")[2] for item in items]
+    return body, [json.loads(item)["auditID"] for item in items]
 
 
 class Sender(threading.Thread):
@@ -87,7 +90,8 @@ def campaign(folder: Path, kills: int, seed: int, pause: float) -> dict[str, obj
     time.sleep(1)
     sender.stop.set()
     sender.join()
-    _wait_until_told(folder / "findings.jsonl", set(sender.acknowledged), service)
+    actors = {f"intruder-{number}" for number in range(min(_ACTORS, len(sender.acknowledged)))}
+    _wait_until_told(folder / "findings.jsonl", actors, service)
     return checked(folder, sender) | {"kills": kills, "batches sent again": sender.again}
 
 
@@ -110,13 +114,15 @@ def checked(folder: Path, sender: Sender) -> dict[str, object]:
     """Count what is lost and what is there twice."""
     acknowledged = set(sender.acknowledged)
     with Store(folder / "state" / "store") as store:
-        kept = Counter(name.rpartition("/")[2] for (name,) in store.rows("SELECT actor_name FROM activity"))
+        kept = Counter(identity.partition("@")[0] for (identity,) in store.rows("SELECT id FROM activity"))
+    told = _told(folder / "findings.jsonl")
     states = Counter((folder / "findings.jsonl").read_bytes().split(b"\n"))
     return {
         "acknowledged events": len(acknowledged),
         "lost from the store": len(acknowledged - set(kept)),
         "twice in the store": sum(times > 1 for times in kept.values()),
-        "without a finding": len(acknowledged - set(_told(folder / "findings.jsonl"))),
+        "actors": min(_ACTORS, len(acknowledged)),
+        "without a finding": min(_ACTORS, len(acknowledged)) - len(told),
         "findings told twice in the same words": sum(times - 1 for line, times in states.items() if line and times > 1),
     }
 

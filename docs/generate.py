@@ -143,6 +143,7 @@ def _said(text: str | None) -> str:
 
 def _options(command: click.Command, path: str) -> Iterator[str]:
     context = click.Context(command, info_name=path, **command.context_settings)
+    command._help_option = None  # noqa: SLF001 - click keeps the one it gave first, whatever the context was then
     rows = [
         [f"`{record[0]}`", record[1]]
         for parameter in command.get_params(context)

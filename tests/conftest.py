@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import socket
+import tempfile
+from collections.abc import Iterator
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +16,7 @@ import pytest
 # Of these there is one on a machine: dockerd at its own socket, the kernel's audit.
 MACHINE = {
     *("test_live_docker.py", "test_live_disclose.py", "test_live_gate.py", "test_live_gate_callers.py"),
-    *("test_live_authz_plugin.py", "test_on_watch.py", "test_live_tails.py"),
+    *("test_live_authz_plugin.py", "test_on_watch.py", "test_live_tails.py", "test_auditd.py", "live.py"),
 }
 
 
@@ -26,15 +31,15 @@ def _is_local(address: Any) -> bool:
         return host in {"localhost", ""}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares one daemon (dockerd, the kernel's audit) or one fixture of a module in one process."""
-    for item in items:
-        folder = item.path.parent.name
-        name = "machine" if item.path.name in MACHINE else f"{folder}/{item.path.name}"
-        if folder == "scenarios":  # what is scanned for one story is used by several tests of it
-            name += getattr(getattr(item, "callspec", None), "id", item.name)
-        if folder in {"integration", "scenarios", "architecture", "deploy"} or name == "service/test_engine.py":
-            item.add_marker(pytest.mark.xdist_group(name))
+@pytest.fixture(autouse=True, scope="module")
+def _one_machine(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let modules that need the one dockerd or the one audit of a machine run one after the other."""
+    if request.path.name not in MACHINE:
+        yield
+        return
+    with (Path(tempfile.gettempdir()) / f"tidewaiter-tests-{os.getuid()}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -36,6 +36,8 @@ _LOOK = 1_000  # actors judged at once
 _LATER = 5.0  # seconds between two looks at those of whom nothing new is known
 _PROOFS = 30.0  # seconds between two searches for proofs, which need the whole past
 _SHARE = 2.0  # a look that took so long is followed by so many times as long a pause
+_SHARE_OF_MANY = 0.25  # … while others wait already
+_LONGEST_PAUSE = 5.0  # seconds
 _OPEN = timedelta(hours=3)  # what may still become part of an episode, see episodes.sql
 _WHOLE_HOURS = 3  # within the days kept whole, routine older than this is kept thin
 _ESTATE = 20.0  # a measurement of everybody is followed by so many times as long without one, whatever day it is
@@ -259,7 +261,8 @@ class Engine:
         self.status.looked_at += len(actors)
         self.status.look_seconds = took
         self.status.waiting = len(interest.urgent) + len(interest.later)
-        self._due["look"] = self._monotonic() + min(took * _SHARE, 5.0)
+        pause = took * (_SHARE_OF_MANY if interest.urgent else _SHARE)
+        self._due["look"] = self._monotonic() + min(pause, _LONGEST_PAUSE)
         return True
 
     def _today(self) -> date:

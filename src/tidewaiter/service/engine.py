@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from hashlib import blake2b
 from time import monotonic
 
 import msgspec
@@ -104,6 +105,7 @@ class Engine:
         self.streams: dict[str, LiveReading] = {}
         self._interest = Interest(frozenset(link_rules(pack)))
         self._rows = Rows(store, pack, told=self._interest.told)
+        self._late = 0  # counted by earlier ones of these
         self.place = self.durable = self._stored_place()  # how far the journal was read, and how far for good
         if not journal.has(self.place):  # the journal was lost, or made anew beside a restored store
             self.place = self.durable = START
@@ -122,7 +124,7 @@ class Engine:
         self._past_is_whole = False  # whether there are days that need not be
         self._estates: set[date] = set()  # days for which everybody was measured: each once at once, again when due
         self._due = {"look": 0.0, "later": 0.0, "proofs": 0.0, "routine": self._monotonic() + _ROUTINE, "estate": 0.0}
-        self._told: dict[str, bytes] = {}  # findings as they were told last
+        self._told: dict[str, bytes] = {}  # digest of each finding as it was told last
 
     def begin(self) -> None:
         """Learn what is ordinary from what is kept, and look again at those of the last hours."""
@@ -212,7 +214,7 @@ class Engine:
         self.status.unreadable = unreadable + sum(tally.unreadable for tally in tallies)
         self.status.unknown = unknown + sum(tally.foreign for tally in tallies)
         self.status.kept += kept
-        self.status.late = self._rows.late
+        self.status.late = self._late + self._rows.late
 
     def _commit(self) -> None:
         """Make rows durable, and with them the place behind which nobody holds a part of a record."""
@@ -251,6 +253,8 @@ class Engine:
         actors = [actor for actor in interest.take(self.look, also_later=also_later) if actor not in self.shunned]
         if not interest.later:
             self._due["later"] = now + _LATER
+        if not actors:
+            return False
         self.judging = tuple(actors)
         found = self._look(actors)
         self.judging = ()
@@ -299,7 +303,7 @@ class Engine:
         """Deliver what is not told yet in these words; the outbox knows what was told before a restart."""
         fresh: list[tuple[Finding, bytes]] = []
         for finding in found:
-            said = msgspec.json.encode(finding)
+            said = blake2b(msgspec.json.encode(finding), digest_size=16).digest()
             if self._told.get(finding.id) != said:
                 fresh.append((finding, said))
         if fresh:
@@ -324,7 +328,7 @@ class Engine:
     # --- what is ordinary, and what is kept of it
 
     def _measure_estate(self) -> None:
-        """Say anew what is ordinary for everybody, and keep days thin that need not be whole any more."""
+        """Say anew what is ordinary for everybody, and whether there are days that need not be whole any more."""
         began = self._monotonic()
         ((first, latest),) = self._store.rows('SELECT min("at"), max("at") FROM occurrence')
         if latest is not None:
@@ -352,6 +356,7 @@ class Engine:
                 break
             forget += timedelta(days=7)
         self._interest.forget_contexts()
+        self._late += self._rows.late
         self._rows = Rows(self._store, self._pack, told=self._interest.told)
 
     def _house(self) -> None:

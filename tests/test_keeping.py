@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import factories
 import msgspec
 import pytest
 
+from tidewaiter import keeping
 from tidewaiter.errors import ConfigError, StoreError
-from tidewaiter.keeping import choose, keep, keep_verdicts, load, load_verdicts, verdict_lines
+from tidewaiter.keeping import add, choose, keep, keep_verdicts, load, load_verdicts, verdict_lines
 from tidewaiter.sinks.jsonl import line
 from tidewaiter.triage import rule_on
 
@@ -124,3 +126,30 @@ def test_what_is_meant_is_found_by_the_beginning_of_its_name() -> None:
     with pytest.raises(ConfigError) as caught:
         choose([EARLY, LATE], "V-", what="verdict", where="here")
     assert str(caught.value) == (f"error: 2 verdicts begin with 'V-'\nwhere: here\nhint: known: {EARLY.id}, {LATE.id}")
+
+
+def told(number: int, headline: str = "h") -> Any:
+    return factories.finding(id=f"F-{number}", headline=headline)
+
+
+def test_of_several_tellings_the_last_counts(tmp_path: Path) -> None:
+    add(tmp_path, [told(1, "first"), told(2)])
+    add(tmp_path, [told(1, "second")])
+    assert [(one.id, one.headline) for one in load(tmp_path)] == [("F-2", "h"), ("F-1", "second")]
+
+
+def test_what_a_crash_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None:
+    add(tmp_path, [told(1)])
+    with (tmp_path / "findings.jsonl").open("ab") as log:
+        log.write(b'{"schema":"tidewai')
+    add(tmp_path, [told(2)])
+    assert [one.id for one in load(tmp_path)] == ["F-1", "F-2"]
+
+
+def test_a_service_keeps_the_newest_findings_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(line(told(10)))
+    monkeypatch.setattr(keeping, "_MOST", 10 * size)
+    for number in range(10, 25):
+        add(tmp_path, [told(number)])
+        assert (tmp_path / "findings.jsonl").stat().st_size <= 10 * size
+    assert load(tmp_path)[-1].id == "F-24"

@@ -6,6 +6,7 @@ Verdicts lie beside the store, not in it: they are what people said, and outlive
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from os import SEEK_END
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,16 @@ from tidewaiter.triage import from_line
 
 _FILE = "findings.jsonl"
 _VERDICTS = "verdicts.jsonl"
+_MOST = 32 << 20  # bytes of findings that a service keeps for `show`, about
+_PIECE = 1 << 16
+
+
+class _Id(msgspec.Struct):
+    id: str
+
+
 _decoder = msgspec.json.Decoder(Finding)
+_named = msgspec.json.Decoder(_Id)
 _Named = TypeVar("_Named", Finding, Ruling)
 
 
@@ -28,6 +38,56 @@ def keep(state: Path, findings: Iterable[Finding]) -> None:
     kept = {found.id: found for found in load(path)} if path.exists() else {}
     kept |= {found.id: found for found in findings}
     _write(path, jsonl.lines(kept.values()))
+
+
+def add(state: Path, findings: Iterable[Finding]) -> None:
+    """Add findings behind those of the state folder: of several tellings the last counts; the file stays bounded."""
+    path = state / _FILE
+    with path.open("ab") as log:
+        whole = _whole(path)
+        if whole < log.tell():  # what a crash cut off
+            log.truncate(whole)
+        log.write(b"".join(jsonl.lines(findings)))
+        size = log.tell()
+    if size > _MOST:
+        _fold(path)
+
+
+def _whole(path: Path) -> int:
+    """Give the length of a file up to the end of its last whole line."""
+    with path.open("rb") as log:
+        end = log.seek(0, SEEK_END)
+        while end:
+            start = max(0, end - _PIECE)
+            log.seek(start)
+            found = log.read(end - start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            end = start
+    return 0
+
+
+def _name(line: bytes) -> str | bytes:
+    try:
+        return _named.decode(line).id
+    except (msgspec.MsgspecError, UnicodeDecodeError):  # damage is told by `load`, and is nobody's telling here
+        return line
+
+
+def _fold(path: Path) -> None:
+    """Keep the last telling of each finding, and of these the newest."""
+    latest: dict[str | bytes, bytes] = {}
+    for line in path.read_bytes().splitlines(keepends=True):
+        name = _name(line)
+        latest.pop(name, None)
+        latest[name] = line
+    kept, size = [], 0
+    for line in reversed(latest.values()):
+        size += len(line)
+        if size > _MOST // 2:
+            break
+        kept.append(line)
+    _write(path, reversed(kept))
 
 
 def keep_verdicts(state: Path, rulings: Iterable[Ruling]) -> None:
@@ -86,19 +146,21 @@ def _write(path: Path, lines: Iterable[bytes]) -> None:
 def load(path: Path) -> list[Finding]:
     """Read findings from a file of them, or from a state folder. Raises StoreError."""
     path = path / _FILE if path.is_dir() else path
-    found: list[Finding] = []
+    found: dict[str, Finding] = {}  # of several tellings the last
     try:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    found.append(_finding(line, f"{path}:{number}"))
+                    one = _finding(line, f"{path}:{number}")
+                    found.pop(one.id, None)
+                    found[one.id] = one
     except OSError as problem:
         raise StoreError(
             f"no findings can be read: {problem.strerror}",
             where=str(path),
             hint="scan with --state DIR first, or name a file written with --format jsonl",
         ) from problem
-    return found
+    return list(found.values())
 
 
 def _finding(line: bytes, where: str) -> Finding:

@@ -21,7 +21,7 @@ from pathlib import Path
 from tidewaiter.delivery.delivery import Delivery, rules
 from tidewaiter.delivery.outbox import Outbox
 from tidewaiter.errors import ConfigError, StoreError
-from tidewaiter.keeping import keep, load_verdicts
+from tidewaiter.keeping import add, load_verdicts
 from tidewaiter.model import Finding, Ruling
 from tidewaiter.recognise.pack import Pack
 from tidewaiter.service.access import Access
@@ -93,7 +93,7 @@ class Known:
             waiting, self._waiting = self._waiting, {}
         if waiting:
             try:
-                keep(self._state, waiting.values())
+                add(self._state, waiting.values())
             except (OSError, StoreError) as problem:
                 _log.error("findings cannot be kept for `tidewaiter show`: %s", problem)
                 with self._lock:
